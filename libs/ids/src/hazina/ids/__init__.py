@@ -1,4 +1,4 @@
-"""Identifiers that sort by the time they were made (UUIDv7, RFC 9562); the only place they come from."""
+"""Identifiers that sort by the time they were made (UUIDv7, RFC 9562), all from here."""
 
 from uuid import NAMESPACE_URL, UUID, uuid5
 

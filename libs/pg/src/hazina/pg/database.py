@@ -59,19 +59,19 @@ class Database:
         )
 
     @asynccontextmanager
-    async def transaction(self, actor: Actor = Actor()) -> AsyncIterator[Transaction]:  # noqa: B008
+    async def transaction(self, actor: Actor = Actor()) -> AsyncIterator[Transaction]:
         """Commit when the block ends, roll back when it raises. Rows seen are those of `actor`."""
         async with self._open(actor, readonly=False) as tx:
             yield tx
 
     @asynccontextmanager
-    async def reading(self, actor: Actor = Actor()) -> AsyncIterator[Transaction]:  # noqa: B008
+    async def reading(self, actor: Actor = Actor()) -> AsyncIterator[Transaction]:
         """Read as `actor`; PostgreSQL refuses any write."""
         async with self._open(actor, readonly=True) as tx:
             yield tx
 
     async def connect(self) -> "psycopg.AsyncConnection[tuple[object, ...]]":
-        """Open a connection of one's own, in autocommit mode: for hot paths, relays and consumers."""
+        """Open a connection of one's own, in autocommit mode: for hot paths and long loops."""
         try:
             return await psycopg.AsyncConnection.connect(self.dsn, autocommit=True)
         except psycopg.OperationalError as trouble:

@@ -27,7 +27,7 @@ def run(metadata: MetaData) -> None:
     url = make_url(context.config.attributes["url"]).set(drivername="postgresql+psycopg")
     engine = create_engine(url)
     with engine.connect() as connection:
-        # Rows that a migration seeds are the service's own; forced row security binds the owner too.
+        # Seeded rows are the service's own, and forced row security binds the owner too.
         connection.execute(text("select set_config('app.role', 'service', false)"))
         connection.execute(text(f"set lock_timeout = {LOCK_TIMEOUT_MS}"))
         connection.execute(text(f"set statement_timeout = {STATEMENT_TIMEOUT_MS}"))
@@ -62,14 +62,17 @@ def differences(url: str, metadata: MetaData, *, ours: Callable[[str], bool]) ->
     """List where the database and `metadata` disagree, over the tables that `ours` names."""
     from alembic.autogenerate import compare_metadata  # noqa: PLC0415  slow to import, tests only
 
+    def wanted(name: str | None, kind: str) -> bool:
+        return kind != "table" or ours(name or "")
+
     engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"))
     with engine.connect() as connection:
         found = MigrationContext.configure(
             connection,
             opts={
                 "compare_type": True,
-                "include_name": lambda name, kind, _: kind != "table" or ours(name or ""),
-                "include_object": lambda _o, name, kind, _r, _c: kind != "table" or ours(name or ""),
+                "include_name": lambda name, kind, _: wanted(name, kind),
+                "include_object": lambda _o, name, kind, _r, _c: wanted(name, kind),
             },
         )
         rows = list(compare_metadata(found, metadata))
