@@ -1,0 +1,1 @@
+"""What keeps the house tidy: lints of our own, import rules, scaffolding."""
