@@ -62,7 +62,7 @@ def tell(
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """Give the smallest value that at least `share` (0–1) of `values` do not exceed."""
+    """Give the smallest value that at least `share` (0 to 1) of `values` do not exceed."""
     ordered = sorted(values)
     rank = math.ceil(len(ordered) * share)
     return ordered[max(rank, 1) - 1]

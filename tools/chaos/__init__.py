@@ -1,0 +1,1 @@
+"""Kill everything, lose everything, then count: is every fact applied exactly once, in order?"""
