@@ -1,0 +1,136 @@
+"""A program that we start, that ends with us, and that is ended by its id."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from hazina.embedded.guise import NOBODY, Guise, enter_namespace
+from hazina.embedded.trouble import Trouble
+
+PR_SET_PDEATHSIG = 1
+POLL_S = 0.005
+LOG_TAIL_BYTES = 4_000
+# Linux ends a child when the *thread* that forked it ends. One thread that lives as long as the
+# process forks them all, so callers may start programs from threads that come and go.
+_forks = ThreadPoolExecutor(max_workers=1, thread_name_prefix="hazina-forks")
+
+
+class Child:
+    """One running program: its id, its log and its end."""
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str | Path],
+        *,
+        log: Path,
+        env: Mapping[str, str] | None = None,
+        guise: Guise = Guise.PLAIN,
+        end_signal: signal.Signals = signal.SIGTERM,
+    ) -> None:
+        """Start the program at once; it writes to `log` and gets `end_signal` when we die."""
+        self.name = name
+        self.log = log
+        self.end_signal = end_signal
+        log.parent.mkdir(parents=True, exist_ok=True)
+        self._process = _forks.submit(self._fork, command, env, guise).result()
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended, negative for a signal; None while it runs."""
+        return self._process.poll()
+
+    def wait(self, timeout_s: float) -> int:
+        """Wait for its own end and return its exit code; `subprocess.TimeoutExpired` if late."""
+        return self._process.wait(timeout_s)
+
+    def wait_until(self, ready: Callable[[], bool], timeout_s: float) -> None:
+        """Wait until it is ready; Trouble with its last words when it ends or takes too long."""
+        late = time.monotonic() + timeout_s
+        while not ready():
+            if self.exit_code is not None:
+                raise Trouble(f"{self.name} did not start: {self.last_words()}")
+            if time.monotonic() > late:
+                self.kill()
+                raise Trouble(f"{self.name} was not ready in {timeout_s:.0f} s; see {self.log}")
+            time.sleep(POLL_S)
+
+    def stop(self, timeout_s: float = 10) -> None:
+        """Ask it to end, and end it when it does not; safe to repeat."""
+        if self.exit_code is None:
+            self.send(self.end_signal)
+            try:
+                self.wait(timeout_s)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+    def kill(self) -> None:
+        """End it at once, as a power cut would."""
+        if self.exit_code is None:
+            self.send(signal.SIGKILL)
+            self.wait(10)
+
+    def send(self, signal_: signal.Signals) -> None:
+        """Send it a signal."""
+        self._process.send_signal(signal_)
+
+    def last_words(self) -> str:
+        """The last telling line of its log."""
+        if not self.log.exists():
+            return f"it ended with code {self.exit_code} and wrote no log"
+        text = self.log.read_bytes()[-LOG_TAIL_BYTES:].decode(errors="replace")
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        telling = [line for line in lines if "FATAL" in line or "rror" in line or "FTL" in line]
+        return (telling or lines or ["it wrote nothing"])[-1] + f" (see {self.log})"
+
+    def _fork(
+        self, command: Sequence[str | Path], env: Mapping[str, str] | None, guise: Guise
+    ) -> subprocess.Popen[bytes]:
+        nobody = NOBODY if guise is Guise.SWITCH else None
+        try:
+            with self.log.open("ab") as log:
+                return subprocess.Popen(
+                    [str(part) for part in command],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    env=dict(os.environ if env is None else env),
+                    cwd="/",
+                    user=nobody,
+                    group=nobody,
+                    extra_groups=None if nobody is None else [],
+                    process_group=0,  # Ctrl-C reaches us, and we decide the order of ends
+                    preexec_fn=_prologue(guise, self.end_signal),  # noqa: PLW1509 - must run in the child
+                )
+        except subprocess.SubprocessError as refused:
+            raise Trouble(f"{self.name} could not be started as {guise.value}: {refused}") from None
+        except OSError as refused:
+            raise Trouble(f"{self.name} could not be started: {refused}") from None
+
+
+def _prologue(guise: Guise, end_signal: signal.Signals) -> Callable[[], None]:
+    """What the child does between fork and exec: change its face, then bind its life to ours."""
+    parent = os.getpid()
+    prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
+
+    def prologue() -> None:
+        if guise is Guise.NAMESPACE:
+            enter_namespace()
+        # After the change of user, which would clear it.
+        if prctl is not None:
+            prctl(PR_SET_PDEATHSIG, end_signal)
+            if os.getppid() != parent:
+                os._exit(1)
+
+    return prologue

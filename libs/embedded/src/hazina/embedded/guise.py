@@ -1,0 +1,79 @@
+"""As whom PostgreSQL runs: it refuses root, so root lends it another face."""
+
+import ctypes
+import functools
+import os
+import pwd
+import subprocess
+from enum import Enum
+from pathlib import Path
+
+from hazina.embedded.trouble import Trouble
+
+NOBODY = 65534
+CLONE_NEWUSER = 0x10000000
+
+
+class Guise(Enum):
+    """The three ways to run a program that refuses root."""
+
+    PLAIN = "plain"  # we are not root: nothing to do
+    NAMESPACE = "namespace"  # root, seen as nobody inside a user namespace; files stay root's
+    SWITCH = "switch"  # root gives the data folder to nobody and becomes nobody
+
+
+@functools.cache
+def guise() -> Guise:
+    """Choose the way that works here; `HAZINA_PG_GUISE` overrides the choice."""
+    if chosen := os.environ.get("HAZINA_PG_GUISE"):
+        return Guise(chosen)
+    _check_passwd()
+    if os.geteuid() != 0:
+        return Guise.PLAIN
+    return Guise.NAMESPACE if _namespaces_work() else Guise.SWITCH
+
+
+def enter_namespace() -> None:
+    """Become nobody inside a new user namespace; runs in the child, between fork and exec.
+
+    Raises OSError where the kernel or a container's seccomp profile refuses it.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(CLONE_NEWUSER):
+        raise OSError(ctypes.get_errno(), "unshare")
+    for name, text in (
+        ("setgroups", "deny"),
+        ("uid_map", f"{NOBODY} 0 1"),
+        ("gid_map", f"{NOBODY} 0 1"),
+    ):
+        Path("/proc/self", name).write_text(text)
+
+
+def reachable_by_nobody(path: Path) -> bool:
+    """Whether every folder above `path`, and `path` itself, may be entered by anybody."""
+    return all(step.stat().st_mode & 0o001 for step in (path, *path.parents))
+
+
+def give_to_nobody(path: Path) -> None:
+    """Make nobody the owner of `path` and of everything in it."""
+    os.chown(path, NOBODY, NOBODY)
+    for inside in path.rglob("*"):
+        os.chown(inside, NOBODY, NOBODY, follow_symlinks=False)
+
+
+def _check_passwd() -> None:
+    try:
+        pwd.getpwuid(os.geteuid())
+    except KeyError:
+        raise Trouble(
+            f"user id {os.geteuid()} has no entry in /etc/passwd, which PostgreSQL needs; "
+            "run as a user who has one, or as root"
+        ) from None
+
+
+def _namespaces_work() -> bool:
+    try:
+        subprocess.run(["true"], preexec_fn=enter_namespace, check=True)  # noqa: PLW1509 - must run in the child
+    except (subprocess.SubprocessError, OSError):
+        return False
+    return True
