@@ -94,10 +94,14 @@ class TestService:
         await liar.close()
 
     async def test_needs_its_password(self, server: Nats) -> None:
-        wrong = f"nats://ledger:wrong@127.0.0.1:{server.port}"
+        reading, writing = await asyncio.open_connection("127.0.0.1", server.port)
+        await reading.readline()
 
-        with pytest.raises(nats.errors.Error, match="(?i)authorization"):
-            await nats.connect(wrong, allow_reconnect=False, error_cb=Spoken()._refused)
+        writing.write(b'CONNECT {"user":"ledger","pass":"wrong","verbose":true}\r\n')
+
+        assert await reading.readline() == b"-ERR 'Authorization Violation'\r\n"
+        writing.close()
+        await writing.wait_closed()
 
 
 class TestNats:

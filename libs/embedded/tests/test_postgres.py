@@ -1,12 +1,15 @@
 """PostgreSQL from the wheel, started, cut off and refused."""
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 
 import psutil
 import psycopg
@@ -60,10 +63,11 @@ class TestPostgres:
                 assert connection.execute("select seven from kept").fetchone() == (7,)
 
     def test_takes_settings(self, tmp_path: Path) -> None:
-        with Postgres(tmp_path / "pg", settings={"work_mem": "5MB"}, durable=False) as server:
-            with psycopg.connect(server.admin_dsn) as connection:
-                assert connection.execute("show work_mem").fetchone() == ("5MB",)
-                assert connection.execute("show fsync").fetchone() == ("off",)
+        server = Postgres(tmp_path / "pg", settings={"work_mem": "5MB"}, durable=False)
+
+        with server, psycopg.connect(server.admin_dsn) as connection:
+            assert connection.execute("show work_mem").fetchone() == ("5MB",)
+            assert connection.execute("show fsync").fetchone() == ("off",)
 
     def test_dies_with_its_parent(self, tmp_path: Path) -> None:
         if sys.platform != "linux":
@@ -89,8 +93,6 @@ class TestPostgres:
         assert not psutil.pid_exists(postmaster)
 
     def test_outlives_the_thread_that_started_it(self, tmp_path: Path) -> None:
-        from threading import Thread
-
         server = Postgres(tmp_path / "pg", durable=False)
         thread = Thread(target=server.start)
         thread.start()
@@ -133,7 +135,7 @@ class TestRefusals:
     def test_says_what_the_server_said(self, tmp_path: Path) -> None:
         unfit = Postgres(tmp_path / "pg", settings={"max_connections": "many"}, durable=False)
 
-        with pytest.raises(Trouble, match='did not start: .*"max_connections"'):
+        with pytest.raises(Trouble, match=r'did not start: .*"max_connections"'):
             unfit.start()
 
     def test_says_that_the_user_has_no_passwd_entry(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,16 +147,20 @@ class TestRefusals:
         guise.cache_clear()
 
 
-class TestRoot:
-    def test_may_become_nobody_where_namespaces_are_refused(
-        self, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        if os.geteuid() != 0:
-            pytest.skip("only root can become nobody")
-        import tempfile
+@pytest.fixture
+def as_root(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Root, where the kernel refuses user namespaces."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can become nobody")
+    monkeypatch.setenv("HAZINA_PG_GUISE", Guise.SWITCH.value)
+    guise.cache_clear()
+    yield
+    guise.cache_clear()
 
-        monkeypatch.setenv("HAZINA_PG_GUISE", Guise.SWITCH.value)
-        guise.cache_clear()
+
+@pytest.mark.usefixtures("as_root")
+class TestRoot:
+    def test_may_become_nobody_where_namespaces_are_refused(self) -> None:
         with tempfile.TemporaryDirectory() as closed:
             home = Path(closed)
             home.chmod(0o755)
@@ -162,20 +168,12 @@ class TestRoot:
                 owner = psutil.Process(server.pid).uids().real
                 with psycopg.connect(server.admin_dsn) as connection:
                     assert connection.execute("select 1").fetchone() == (1,)
-        guise.cache_clear()
 
         assert owner == 65534
 
     def test_copies_programs_that_nobody_cannot_reach(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        if os.geteuid() != 0:
-            pytest.skip("only root can become nobody")
-        import shutil
-        import tempfile
-
-        monkeypatch.setenv("HAZINA_PG_GUISE", Guise.SWITCH.value)
-        guise.cache_clear()
         package = pg_bin_dir().parent.parent
         with tempfile.TemporaryDirectory() as closed, tempfile.TemporaryDirectory() as opened:
             hidden = Path(closed) / package.name
@@ -186,23 +184,15 @@ class TestRoot:
             Path(opened).chmod(0o755)
             with Postgres(Path(opened) / "pg", durable=False) as server:
                 program = psutil.Process(server.pid).exe()
-        guise.cache_clear()
 
         assert program.startswith(str(Path(opened).resolve()))
 
-    def test_says_that_nobody_cannot_reach_the_data(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        if os.geteuid() != 0:
-            pytest.skip("only root can become nobody")
-        monkeypatch.setenv("HAZINA_PG_GUISE", Guise.SWITCH.value)
-        guise.cache_clear()
+    def test_says_that_nobody_cannot_reach_the_data(self, tmp_path: Path) -> None:
         closed = tmp_path / "closed"
         closed.mkdir(mode=0o700)
 
         with pytest.raises(Trouble, match="user `nobody` cannot reach"):
             Postgres(closed / "pg").start()
-        guise.cache_clear()
 
 
 class TestFreePort:

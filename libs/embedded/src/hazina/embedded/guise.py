@@ -73,7 +73,7 @@ def _check_passwd() -> None:
 
 def _namespaces_work() -> bool:
     try:
-        subprocess.run(["true"], preexec_fn=enter_namespace, check=True)  # noqa: PLW1509 - must run in the child
+        subprocess.run(["true"], preexec_fn=enter_namespace, check=True)
     except (subprocess.SubprocessError, OSError):
         return False
     return True

@@ -45,9 +45,10 @@ def _claim(port: int, lock: Path) -> bool:
     held = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if not is_free(port):
-            raise BlockingIOError
     except BlockingIOError:
+        os.close(held)
+        return False
+    if not is_free(port):
         os.close(held)
         return False
     _held[port] = held
