@@ -1,0 +1,136 @@
+"""What a posting must be before it is written. Pure: no clock, no database, no chance."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from hazina import problems
+from hazina.problems import Kind, Problem
+from ledger.account.rules import Account
+
+
+class Busy(Problem, code="posting.busy", kind=Kind.UNAVAILABLE):
+    """More postings are waiting than we let wait; nothing was changed."""
+
+
+class What(StrEnum):
+    """The kinds of transaction there are."""
+
+    TRANSFER = "transfer"
+    HOLD_CAPTURE = "hold_capture"
+    REVERSAL = "reversal"
+    PURCHASE = "purchase"
+    REFUND = "refund"
+    CHARGEBACK = "chargeback"
+    REINSTATEMENT = "reinstatement"
+    GIFT = "gift"
+    GIFT_REVERSAL = "gift_reversal"
+    COMMISSION = "commission"
+    DEPOSIT = "deposit"
+    MONEYBOX_DEPOSIT = "moneybox_deposit"
+    MONEYBOX_WITHDRAWAL = "moneybox_withdrawal"
+    MONEYBOX_BONUS = "moneybox_bonus"
+    MONEYBOX_LIQUIDATION = "moneybox_liquidation"
+    SWAP = "swap"
+    PAYOUT = "payout"
+    PAYOUT_PAID = "payout_paid"
+    PAYOUT_RETURN = "payout_return"
+    RECURRING = "recurring"
+    REFERRAL = "referral"
+    SETTLEMENT = "settlement"
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One account's part of a posting, in minor units: positive is owed to the owner."""
+
+    account: Account
+    amount: int
+    hold: int = 0  # what is set aside (positive) or freed (negative)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One caller's try at one thing. The same key is the same attempt, however often it comes."""
+
+    key: UUID
+    request_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """A transaction to be: legs that sum to zero per asset, each account named once.
+
+    `force` passes freezes, never floors.
+    """
+
+    id: UUID
+    attempt: Attempt
+    what: What
+    legs: tuple[Leg, ...]
+    actor_id: UUID | None = None
+    reference: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    force: bool = False
+    reverses: UUID | None = None
+
+    def __post_init__(self) -> None:
+        sums: Counter[str] = Counter()
+        for leg in self.legs:
+            sums[leg.account.asset] += leg.amount
+        assert not any(sums.values()), f"{self.what} does not sum to zero: {dict(sums)}"
+        named = {leg.account.id for leg in self.legs}
+        assert len(named) == len(self.legs), "a posting names an account once"
+        assert self.legs, "a posting moves something"
+        assert all(leg.amount or leg.hold for leg in self.legs), "a leg moves something"
+
+
+def legs(moves: Iterable[tuple[Account, int]]) -> tuple[Leg, ...]:
+    """Make legs of amounts per account: an account named twice is one leg, nothing is none."""
+    sums: dict[Account, int] = {}
+    for account, amount in moves:
+        sums[account] = sums.get(account, 0) + amount
+    return tuple(Leg(account, amount) for account, amount in sums.items() if amount)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A transaction as it was answered the first time: one element of each a leg."""
+
+    id: UUID
+    created_at: datetime
+    account_ids: tuple[UUID, ...]
+    amounts: tuple[int, ...]
+    seqs: tuple[int, ...]
+    balances_after: tuple[int, ...]
+    replayed: bool
+
+    def balance_after(self, account: Account) -> int:
+        """Tell what `account`, one of the legs, held afterwards, in minor units."""
+        return self.balances_after[self.account_ids.index(account.id)]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A no that stands for ever: what the attempt with this key is always told."""
+
+    code: str
+    facts: dict[str, Any]
+    replayed: bool
+
+    def problem(self) -> Problem:
+        """Give the problem that the caller is told."""
+        known = {problem.code: problem for problem in problems.every()}
+        return known[self.code](**self.facts)
+
+
+Answer = Receipt | Refusal
+
+
+def stands_for_ever(problem: Problem) -> bool:
+    """Say whether a refusal burns its key: a rule's no does, a request that made no sense not."""
+    return problem.kind is Kind.CONFLICT

@@ -1,0 +1,1 @@
+"""Adapters to the payment providers, each with a twin that behaves like the real one."""

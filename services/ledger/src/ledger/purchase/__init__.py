@@ -1,0 +1,1 @@
+"""Coins for money: packages, purchases, and the providers' word that somebody paid."""

@@ -1,0 +1,43 @@
+"""Every table the ledger owns, by capability, with one metadata."""
+
+from ledger.tables.account import (
+    account,
+    assets,
+    balance,
+    balance_monitors,
+    monitor_hits,
+    profile_totals,
+    user_state,
+)
+from ledger.tables.audit import check_run
+from ledger.tables.gift import gift_types, gifts
+from ledger.tables.metadata import metadata
+from ledger.tables.posting import entry, idempotency, transaction, transaction_fees
+from ledger.tables.purchase import (
+    coin_package_prices,
+    coin_packages,
+    coin_purchases,
+    provider_events,
+)
+
+__all__ = [
+    "account",
+    "assets",
+    "balance",
+    "balance_monitors",
+    "check_run",
+    "coin_package_prices",
+    "coin_packages",
+    "coin_purchases",
+    "entry",
+    "gift_types",
+    "gifts",
+    "idempotency",
+    "metadata",
+    "monitor_hits",
+    "profile_totals",
+    "provider_events",
+    "transaction",
+    "transaction_fees",
+    "user_state",
+]

@@ -1,0 +1,12 @@
+"""PostgreSQL's 64-bit transaction id, as a column type that SQLAlchemy does not ship."""
+
+from sqlalchemy.types import UserDefinedType
+
+
+class Xid8(UserDefinedType[int]):
+    """A transaction id that never wraps round: what the seal's window rule orders by."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: object) -> str:
+        return "XID8"

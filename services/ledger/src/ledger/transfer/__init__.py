@@ -1,0 +1,1 @@
+"""Money from one account to another, and every transaction that was posted."""
