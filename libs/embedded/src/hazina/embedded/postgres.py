@@ -86,8 +86,14 @@ class Postgres:
 
     @property
     def password(self) -> str:
-        """The password of the superuser `postgres`, made at the first start, mode 0600."""
-        return (self.data / "admin_password").read_text()
+        """The password of the superuser `postgres`, made when first asked for, mode 0600."""
+        kept = self.data / "admin_password"
+        if not kept.exists():
+            self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+            descriptor = os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                file.write("p" + secrets.token_hex(16))
+        return kept.read_text()
 
     @property
     def admin_dsn(self) -> str:
@@ -232,10 +238,7 @@ class Postgres:
     def _initdb(self, bin_dir: Path) -> None:
         # What an initdb that was cut off left behind has no PG_VERSION, and holds nothing.
         shutil.rmtree(self.pgdata, ignore_errors=True)
-        secret = self.data / "admin_password"
-        descriptor = os.open(secret, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write("p" + secrets.token_hex(16))
+        assert self.password, "initdb reads it from its file"
         if guise() is Guise.SWITCH:
             give_to_nobody(self.data)
         made = Child(
@@ -244,7 +247,7 @@ class Postgres:
                 bin_dir / "initdb",
                 f"--pgdata={self.pgdata}",
                 "--username=postgres",
-                f"--pwfile={secret}",
+                f"--pwfile={self.data / 'admin_password'}",
                 "--auth=scram-sha-256",
                 "--encoding=UTF8",
                 "--locale=C",
