@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TypeAlias
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 import psycopg
 from opentelemetry import trace
@@ -97,17 +98,14 @@ class Database:
                 except BaseException:
                     with suppress(DBAPIError):
                         await asyncio.shield(tx.rollback())
-                    tx.info.pop(AFTER_COMMIT, None)
                     raise
-                else:
-                    after: list[Callable[[], None]] = tx.info.pop(AFTER_COMMIT, [])
                 finally:
                     await asyncio.shield(tx.close())
             except (OperationalError, InterfaceError, PoolTimeoutError) as trouble:
                 if _is_trouble(trouble):
                     raise Unavailable("the database does not answer") from trouble
                 raise
-        for call in after:
+        for call in _after_commit.get(tx, ()):
             call()
 
     async def _begin(self, actor: Actor, *, readonly: bool) -> Transaction:
@@ -141,12 +139,12 @@ class Database:
         return tx
 
 
-AFTER_COMMIT = "hazina.after_commit"
+_after_commit: WeakKeyDictionary[Transaction, list[Callable[[], None]]] = WeakKeyDictionary()
 
 
 def after_commit(tx: Transaction, call: Callable[[], None]) -> None:
     """Have `call` run once `tx` has committed, and never if it rolls back. It must not block."""
-    tx.info.setdefault(AFTER_COMMIT, []).append(call)
+    _after_commit.setdefault(tx, []).append(call)
 
 
 def _is_trouble(error: Exception) -> bool:
