@@ -1,6 +1,7 @@
 """Who is calling, and what they may do: checked again in every service, behind the gateway too."""
 
 from hazina.auth.caller import Caller
+from hazina.auth.hearing import hears, prune, revoke_sessions
 from hazina.auth.keys import Keys, KeySetRefused, RemoteKeys, StaticKeys
 from hazina.auth.refusals import (
     Forbidden,
@@ -32,4 +33,7 @@ __all__ = [
     "Verifier",
     "create_sql",
     "drop_sql",
+    "hears",
+    "prune",
+    "revoke_sessions",
 ]

@@ -32,7 +32,7 @@ async def verify(token: str, keys: Keys) -> tuple[Header, bytes]:
     raw_header, payload, _ = (_decode(part) for part in parts.groups())
     try:
         header = msgspec.json.decode(raw_header, type=Header)
-    except msgspec.DecodeError as bad:
+    except (msgspec.DecodeError, UnicodeDecodeError) as bad:
         raise TokenInvalid from bad
     key = await keys.find(header.kid)
     if key is None:

@@ -151,7 +151,7 @@ class RemoteKeys:
         try:
             answer = (await self._http.get(self.url)).raise_for_status()
             keys = read_keys(msgspec.json.decode(answer.content))
-        except (httpx.HTTPError, msgspec.DecodeError, KeySetRefused) as trouble:
+        except (httpx.HTTPError, msgspec.DecodeError, ValueError) as trouble:
             logger.warning("signing keys not fetched: %r", trouble)
             return
         if keys:  # an empty set is identity's trouble, not a reason to refuse everybody

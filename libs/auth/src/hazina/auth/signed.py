@@ -24,6 +24,7 @@ class Bearer(SecurityBase):
     async def __call__(self, connection: HTTPConnection) -> Caller:
         verifier: Verifier = connection.app.state.verifier
         caller = await verifier.verify(_token(connection))
+        connection.state.caller = caller  # an idempotency key is scoped to its caller
         method = connection.scope.get("method", "")  # a WebSocket has none, and is not read-only
         if caller.impersonator is not None and method not in SAFE_METHODS:
             raise ImpersonationReadOnly
