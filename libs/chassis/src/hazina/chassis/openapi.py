@@ -5,7 +5,9 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from hazina.auth import SessionRevoked, TokenInvalid, TokenStale
 from hazina.chassis import render
+from hazina.idempotency import InFlight, KeyMalformed, KeyMissing, KeyReused
 from hazina.problems import Kind, Problem, Unavailable
 
 PROBLEM = {
@@ -37,6 +39,8 @@ PROBLEM = {
     },
     "additionalProperties": True,
 }
+KEYED: tuple[type[Problem], ...] = (KeyMissing, KeyMalformed, KeyReused, InFlight)
+SIGNED: tuple[type[Problem], ...] = (TokenInvalid, TokenStale, SessionRevoked)
 EVERYWHERE: tuple[type[Problem], ...] = (render.RequestMalformed, Unavailable)
 WITH_BODY: tuple[type[Problem], ...] = (
     render.BodyTooLarge,
@@ -101,4 +105,9 @@ def _complete(operation: dict[str, Any]) -> None:
             _tell(answers, problem, key=str)
     elif "parameters" in operation:
         _tell(answers, render.ValidationFailed, key=str)
+    named = {parameter["name"] for parameter in operation.get("parameters", ())}
+    for problem in KEYED if "Idempotency-Key" in named else ():
+        _tell(answers, problem, key=str)
+    for problem in SIGNED if "security" in operation else ():
+        _tell(answers, problem, key=str)
     operation["responses"] = dict(sorted(answers.items()))

@@ -1,6 +1,6 @@
 """How a refusal looks on the wire: application/problem+json (RFC 9457), always of one shape."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from hazina.idempotency import KeyMalformed, KeyMissing
 from hazina.problems import Kind, Problem
 
 STATUS = {
@@ -58,8 +59,8 @@ def answer(problem: Problem, *, instance: str, trace_id: str) -> Response:
     headers = {}
     if "retry_after_s" in problem.facts:
         headers["retry-after"] = str(problem.facts["retry_after_s"])
-    if status == STATUS[Kind.UNAUTHENTICATED]:
-        headers["www-authenticate"] = "Bearer"
+    if challenge := getattr(problem, "www_authenticate", ""):  # hazina.auth's refusals
+        headers["www-authenticate"] = challenge
     return body(
         problem.code,
         problem.title,
@@ -127,10 +128,20 @@ def of_framework(trouble: HTTPException | RequestValidationError) -> Problem | N
 
 def _of_validation(trouble: RequestValidationError) -> Problem:
     found = trouble.errors()
+    if refused := _of_key(found):
+        return refused
     if any(error["type"] == "json_invalid" for error in found):
         return RequestMalformed("the body is not JSON")
     shown = [_error(error) for error in found[:ERRORS_MAX]]
     return ValidationFailed(errors=shown)
+
+
+def _of_key(found: Sequence[Mapping[str, Any]]) -> Problem | None:
+    """Name what is wrong with the Idempotency-Key, before anything else that is."""
+    for error in found:
+        if tuple(error["loc"]) == ("header", "Idempotency-Key"):
+            return KeyMissing() if error["type"] == "missing" else KeyMalformed()
+    return None
 
 
 def _error(error: Mapping[str, Any]) -> dict[str, str]:

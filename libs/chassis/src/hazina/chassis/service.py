@@ -11,13 +11,13 @@ from fastapi import APIRouter, Depends, FastAPI
 from sqlalchemy import MetaData
 from starlette.requests import HTTPConnection
 
+from hazina.auth import Keys, RemoteKeys, Revocations, Verifier
 from hazina.chassis import health, openapi
 from hazina.chassis.edge import Edge
 from hazina.chassis.settings import ServiceSettings
 from hazina.pg import Database
 
 if TYPE_CHECKING:
-    from hazina.auth import Verifier
     from hazina.outbox import Source
 
 Clock = Callable[[], datetime]
@@ -54,7 +54,7 @@ class Service:
     timers: Sequence[Timer] = ()
     on_start: Sequence[Hook] = ()
     on_stop: Sequence[Hook] = ()
-    verifier: "Verifier | None" = None  # the chassis makes one from the settings
+    keys: Keys | None = None  # what tokens are checked with; else fetched from `jwks_url`
     state: dict[str, Any] = field(default_factory=dict)  # more of `request.app.state`
 
 
@@ -100,7 +100,7 @@ def asgi(service: Service, *, api: bool = True) -> FastAPI:
     app.state.db = service.db
     app.state.clock = service.clock
     app.state.settings = service.settings
-    app.state.verifier = service.verifier
+    app.state.verifier = verifier(service)
     app.state.draining = False
     app.state.tasks = {}
     for name, value in service.state.items():
@@ -112,6 +112,18 @@ def asgi(service: Service, *, api: bool = True) -> FastAPI:
     return app
 
 
+def verifier(service: Service) -> Verifier:
+    """Make what checks the tokens that callers of `service` show."""
+    settings = service.settings
+    return Verifier(
+        issuer=settings.issuer,
+        audience=settings.audience,
+        keys=service.keys or RemoteKeys(settings.jwks_url),
+        clock=service.clock,
+        revocations=Revocations(service.db),
+    )
+
+
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
@@ -120,3 +132,4 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
     for stop in service.on_stop:
         await stop(app)
+    await app.state.verifier.close()
