@@ -7,21 +7,23 @@
 --         account once. l_amt is added to posted, l_hold to held.
 --
 -- Answers one row a transaction. A key that was answered before is answered from what is stored,
--- whatever this call asks; `same` says whether it asked the same.
+-- whatever this call asks; if it asks something else, `other_hash` is what was asked then.
 --
--- {name} is the face for {batches} batches: with {plan_cache_mode} PostgreSQL plans it best.
+-- Tables are reached by `= any (a_id)` alone, never by a join, so that PostgreSQL has no reason to
+-- read a whole one: what it joins is in memory. {name} is the face for {batches} batches.
 create function {name}(
     p_id uuid[], p_key uuid[], p_hash bytea[], p_kind text[], p_force bool[], p_ref text[],
     p_meta jsonb[], p_actor uuid[], p_reverses uuid[],
     a_id uuid[],
     l_tx int[], l_slot int[], l_amt bigint[], l_hold bigint[]
 ) returns table (
-    n bigint, resource_id uuid, is_new bool, same bool, problem jsonb, created_at timestamptz,
+    n bigint, resource_id uuid, is_new bool, other_hash bytea, problem jsonb, created_at timestamptz,
     account_ids uuid[], amounts bigint[], seqs bigint[], balances_after bigint[]
 )
 language plpgsql security definer
 set search_path = ledger, pg_temp
 set plan_cache_mode = {plan_cache_mode}
+set enable_nestloop = {enable_nestloop}
 as $$
 #variable_conflict use_column
 declare
@@ -31,6 +33,7 @@ declare
     need bigint[]; have bigint[];    -- by transaction: what was asked of it, and what was there
     avail bigint[]; post bigint[]; lo bigint[]; hi bigint[]; fl int[];    -- by slot
     ts timestamptz;
+    stands bool[];                   -- by transaction: fresh, and not refused
     refusals bool := false;
     first_leg int; leg int := 1; slot int;
 begin
@@ -64,7 +67,7 @@ begin
 
     -- 4 Decide all at once. Only if somebody must be refused: one by one in the order of arrival,
     -- in memory, without savepoints.
-    bad := array_fill(0, array[cardinality(p_id)]);
+    stands := fresh;
     if exists (
         select from (
             select l.*, sum(l.amount - l.hold) over w as more, sum(l.amount) over w as put
@@ -76,6 +79,7 @@ begin
                       lo[r.s], hi[r.s], fl[r.s], p_force[r.t]) > 0
     ) then
         refusals := true;
+        bad := array_fill(0, array[cardinality(p_id)]);
         blamed := bad;
         need := array_fill(0::bigint, array[cardinality(p_id)]);
         have := need;
@@ -93,6 +97,7 @@ begin
                             avail[l_slot[undone]] := avail[l_slot[undone]] - l_amt[undone] + l_hold[undone];
                             post[l_slot[undone]] := post[l_slot[undone]] - l_amt[undone];
                         end loop;
+                        stands[t] := false;
                         blamed[t] := slot;
                         need[t] := l_hold[leg] - l_amt[leg];
                         have[t] := avail[slot] - lo[slot];
@@ -107,7 +112,7 @@ begin
     return query
     with l as materialized (
         select l.* from unnest(l_tx, l_slot, l_amt, l_hold) with ordinality l (t, s, amount, hold, o)
-        where fresh[l.t] and bad[l.t] = 0
+        where stands[l.t]
     ),
     moved as (
         update balance b
@@ -118,7 +123,7 @@ begin
             from l join unnest(a_id) with ordinality a (id, s) on a.s = l.s
             group by a.id, l.s
         ) d
-        where b.account_id = d.id
+        where b.account_id = d.id and b.account_id = any (a_id)
         returning d.s, b.account_id, b.posted - d.amount as before, b.posted as after, b.seq - d.entries as seq_before
     ),
     line as materialized (
@@ -137,7 +142,7 @@ begin
         insert into monitor_hits (monitor_id, before, after, created_at)
         select m.id, moved.before, moved.after, ts
         from moved join balance_monitors m on m.account_id = moved.account_id
-        where (moved.before < m.threshold) <> (moved.after < m.threshold)
+        where m.account_id = any (a_id) and (moved.before < m.threshold) <> (moved.after < m.threshold)
           and (m.op = 'above') = (moved.after > moved.before)
     ),
     made as (
@@ -157,10 +162,10 @@ begin
         returning transaction.id, transaction.account_ids, transaction.amounts, transaction.seqs,
                   transaction.balances_after
     )
-    select u.n, u.id, true, true, null::jsonb, ts,
+    select u.n, u.id, true, null::bytea, null::jsonb, ts,
            made.account_ids, made.amounts, made.seqs, made.balances_after
     from unnest(p_id) with ordinality u (id, n) left join made on made.id = u.id
-    where fresh[u.n] and bad[u.n] = 0;
+    where stands[u.n];
 
     -- 6 Burn the keys of the refused, with the reason.
     if refusals then
@@ -173,17 +178,17 @@ begin
             'needed', case bad[u.n] when 4 then need[u.n] end,
             'ceiling', case bad[u.n] when 5 then hi[blamed[u.n]] end))
         from unnest(p_key) with ordinality u (key, n)
-        where i.key = u.key and bad[u.n] > 0;
+        where i.key = u.key and i.key = any (p_key) and bad[u.n] > 0;
     end if;
 
     -- 7 Answer every other key from what is stored: the refused, and those claimed before.
-    if refusals or not (true = all (fresh)) then
+    if not (true = all (stands)) then
         return query
-        select u.n, i.resource_id, fresh[u.n], i.request_hash = u.hash, i.problem, x.created_at,
+        select u.n, i.resource_id, fresh[u.n], nullif(i.request_hash, u.hash), i.problem, x.created_at,
                x.account_ids, x.amounts, x.seqs, x.balances_after
         from unnest(p_key, p_hash) with ordinality u (key, hash, n)
         join (select * from idempotency where key = any (p_key) offset 0) i on i.key = u.key
         left join lateral (select * from transaction where id = i.resource_id offset 0) x on true
-        where not fresh[u.n] or bad[u.n] > 0;
+        where not stands[u.n];
     end if;
 end $$;

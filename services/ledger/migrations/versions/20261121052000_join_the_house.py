@@ -1,5 +1,10 @@
 """The tables that the house's libraries keep in every service's schema."""
 
+from alembic import op
+
+from hazina import auth, idempotency
+from hazina.outbox import tables as outbox
+
 revision = "20261121052000"
 down_revision = None
 branch_labels = None
@@ -7,8 +12,12 @@ depends_on = None
 
 
 def upgrade() -> None:
-    pass
+    op.execute(outbox.create_sql())
+    op.execute(auth.create_sql())
+    op.execute(idempotency.create_sql())
 
 
 def downgrade() -> None:
-    pass
+    op.execute(idempotency.drop_sql())
+    op.execute(auth.drop_sql())
+    op.execute(outbox.drop_sql())

@@ -91,11 +91,21 @@ KEY_PARTITIONS = 16
 
 FUNCTIONS = Path(__file__).parents[1] / "functions"
 
-# One text, two faces: PostgreSQL's plan for any number of elements is the quicker one for a few,
-# and quadratic for a thousand.
+# One text, two faces. A plan made for any number of elements is the quicker one for a few and
+# quadratic for a thousand; one that joins by loops is right for a few and quadratic as well.
 FACES = (
-    {"name": "post_batch", "batches": "large", "plan_cache_mode": "force_custom_plan"},
-    {"name": "post_small_batch", "batches": "small", "plan_cache_mode": "force_generic_plan"},
+    {
+        "name": "post_batch",
+        "batches": "large",
+        "plan_cache_mode": "force_custom_plan",
+        "enable_nestloop": "off",
+    },
+    {
+        "name": "post_small_batch",
+        "batches": "small",
+        "plan_cache_mode": "force_generic_plan",
+        "enable_nestloop": "on",
+    },
 )
 
 OF_OWN_ACCOUNT = f"""case when {IS_STAFF} then true

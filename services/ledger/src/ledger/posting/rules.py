@@ -7,8 +7,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
+from zlib import crc32
 
-from hazina import problems
+from hazina import ids, problems
 from hazina.problems import Kind, Problem
 from ledger.account.rules import Account
 
@@ -58,7 +59,31 @@ class Attempt:
     """One caller's try at one thing. The same key is the same attempt, however often it comes."""
 
     key: UUID
-    request_hash: bytes
+    fields: Mapping[str, str] = field(default_factory=dict)  # by JSON pointer, a digest in hex
+
+    @property
+    def request_hash(self) -> bytes:
+        """Eight bytes a field: four of its name, four of what it held, in the order of names."""
+        return b"".join(_mark(name) + _digest(self.fields[name]) for name in sorted(self.fields))
+
+    def difference(self, asked_before: bytes) -> str:
+        """Name the first field that is not as it was asked before; "" when one is missing now."""
+        before = {asked_before[i : i + 8] for i in range(0, len(asked_before), 8)}
+        ours = ((name, _mark(name) + _digest(held)) for name, held in self.fields.items())
+        return next((name for name, mark in ours if mark not in before), "")
+
+
+def _mark(name: str) -> bytes:
+    return crc32(name.encode()).to_bytes(4)
+
+
+def _digest(held: str) -> bytes:
+    return bytes.fromhex(held)[:4]
+
+
+def of_our_own(*words: object) -> Attempt:
+    """Name something that only the ledger itself does, once: a retry is the same attempt."""
+    return Attempt(ids.derived("attempt", *words))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +153,14 @@ class Refusal:
         return known[self.code](**self.facts)
 
 
-Answer = Receipt | Refusal
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The key belongs to another request, which asked this."""
+
+    request_hash: bytes
+
+
+Answer = Receipt | Refusal | Taken
 
 
 def stands_for_ever(problem: Problem) -> bool:

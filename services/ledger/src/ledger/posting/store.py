@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,12 +11,12 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import text
 
 from hazina.pg import Transaction
-from ledger.posting.rules import Answer, Attempt, Posting, Receipt, Refusal
+from ledger.posting.rules import Answer, Attempt, Posting, Receipt, Refusal, Taken
 
 # Up to here the generic plan is the quicker one; measured, and flat around it.
 SMALL_BATCH_MAX = 24
 
-CALL = """select n, resource_id, is_new, same, problem, created_at,
+CALL = """select n, resource_id, is_new, other_hash, problem, created_at,
                  account_ids, amounts, seqs, balances_after
           from {face}(%s::uuid[], %s::uuid[], %s::bytea[], %s::text[], %s::bool[], %s::text[],
                       %s::jsonb[], %s::uuid[], %s::uuid[],
@@ -24,7 +25,7 @@ SMALL = CALL.format(face="post_small_batch")
 LARGE = CALL.format(face="post_batch")
 
 FIND = """
-    select i.request_hash, i.problem, t.id, t.created_at,
+    select i.request_hash, i.resource_id, i.problem, t.created_at,
            t.account_ids, t.amounts, t.seqs, t.balances_after
     from idempotency i left join transaction t on t.id = i.resource_id
     where i.key = :key"""
@@ -32,32 +33,29 @@ FIND = """
 
 async def post_batch(
     connection: "psycopg.AsyncConnection[Any]", postings: Sequence[Posting]
-) -> list[Answer | None]:
-    """Write a batch in one round trip. None: its key was used before, for something else.
+) -> list[Answer]:
+    """Write a batch in one round trip, and give each posting's answer in order.
 
     The connection must speak as the service. No two postings may share a key.
     """
     call = SMALL if len(postings) <= SMALL_BATCH_MAX else LARGE
     cursor = await connection.execute(call, _arguments(postings), prepare=True, binary=True)
-    answers: list[Answer | None] = [None] * len(postings)
-    for row in await cursor.fetchall():
-        n, _resource_id, is_new, same, problem, *receipt = row
-        if same:
-            answers[n - 1] = _answer(postings[n - 1].id, is_new, problem, _resource_id, receipt)
-    return answers
+    rows = sorted(await cursor.fetchall())
+    assert len(rows) == len(postings), "every posting is answered"
+    return [_answer(*row[1:]) for row in rows]
 
 
-async def find_answer(tx: Transaction, attempt: Attempt) -> tuple[bool, Answer] | None:
-    """Read what an attempt was told, and whether it asked the same then."""
+async def find_answer(tx: Transaction, attempt: Attempt) -> Answer | None:
+    """Read what an attempt was told, if it came before."""
     row = (await tx.execute(text(FIND), {"key": attempt.key})).one_or_none()
     if row is None:
         return None
-    same = bytes(row.request_hash) == attempt.request_hash
-    return same, _answer(row.id, False, row.problem, row.id, row[3:])
+    other = row.request_hash if row.request_hash != attempt.request_hash else None
+    return _answer(row.resource_id, False, other, *row[2:])
 
 
 async def burn_key(tx: Transaction, attempt: Attempt, resource_id: UUID, refusal: Refusal) -> bool:
-    """Store a refusal under the attempt's key, unless the key is taken. Tell whether it was free."""
+    """Store a refusal under a key, unless the key is taken. Tell whether it was free."""
     burnt = await tx.execute(
         text(
             """insert into idempotency (key, request_hash, resource_id, problem)
@@ -76,24 +74,18 @@ async def burn_key(tx: Transaction, attempt: Attempt, resource_id: UUID, refusal
 def _answer(
     id: UUID,
     is_new: bool,
+    other_hash: bytes | None,
     problem: dict[str, Any] | None,
-    resource_id: UUID,
-    receipt: Sequence[Any],
+    created_at: datetime,
+    *columns: Sequence[Any] | None,
 ) -> Answer:
+    if other_hash is not None:
+        return Taken(other_hash)
     if problem is not None:
         facts = dict(problem)
         return Refusal(facts.pop("code"), facts, replayed=not is_new)
-    created_at, *columns = receipt
     account_ids, amounts, seqs, balances_after = (tuple(column or ()) for column in columns)
-    return Receipt(
-        id if is_new else resource_id,
-        created_at,
-        account_ids,
-        amounts,
-        seqs,
-        balances_after,
-        replayed=not is_new,
-    )
+    return Receipt(id, created_at, account_ids, amounts, seqs, balances_after, replayed=not is_new)
 
 
 def _arguments(postings: Sequence[Posting]) -> tuple[str, ...]:

@@ -1,0 +1,259 @@
+"""What can be done with the book: post alone, post among many, join a transaction, refuse."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import psycopg
+from sqlalchemy.exc import DBAPIError
+
+from hazina import idempotency, ids
+from hazina.idempotency import KeyReused
+from hazina.pg import SERVICE, Database, Transaction
+from hazina.problems import Problem, Unavailable
+from ledger.posting import rules, store
+from ledger.posting.rules import Answer, Attempt, Busy, Posting, Receipt, Refusal, Taken
+
+QUEUE_MAX = 20_000  # postings that may wait
+BATCH_TRANSACTIONS_MAX = 1_000
+BATCH_LEGS_MAX = 8_000
+CONTENTION_TRIES_MAX = 3
+RECONNECT_WITHIN_S = 30.0
+RECONNECT_WAIT_S = 0.1
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True)
+class Rows(Generic[Row]):
+    """What a capability keeps of a posting, written in the posting's own transaction.
+
+    `write` is called once a batch with every row whose posting was accepted, and publishes too.
+    """
+
+    write: Callable[[Transaction, Sequence[tuple[Row, Receipt]]], Awaitable[None]]
+    row: Row
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    posting: Posting
+    rows: Rows[Any] | None
+    answer: "asyncio.Future[Answer]" = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+
+
+def attempt_of(asked: idempotency.Attempt) -> Attempt:
+    """Give the attempt that a request's Idempotency-Key names."""
+    return Attempt(asked.key, asked.fields)
+
+
+async def post_in(tx: Transaction, posting: Posting) -> Receipt | Refusal:
+    """Post inside `tx`, which must be the service's own, after its own rows are locked.
+
+    A refusal is given, not raised: it stands for ever only if `tx` commits. Raises `KeyReused`.
+    """
+    (answer,) = await store.post_batch(await _driver(tx), [posting])
+    if isinstance(answer, Taken):
+        raise KeyReused(posting.attempt.difference(answer.request_hash))
+    return answer
+
+
+class Book:
+    """Turns single postings into batches without a timer.
+
+    What queued while one batch was being written is the next batch: alone, a posting waits for
+    nobody; in a crowd, a thousand share one commit. One batch is under way at a time.
+    """
+
+    def __init__(self, db: Database, *, reconnect_within_s: float = RECONNECT_WITHIN_S) -> None:
+        """Take the service's database; nothing is connected before the first posting."""
+        self._db = db
+        self._reconnect_within_s = reconnect_within_s
+        self._waiting: dict[Any, _Waiting] = {}  # by key: in the queue or in the batch under way
+        self._queue: deque[_Waiting] = deque()
+        self._writer: asyncio.Task[None] | None = None
+        self._connection: psycopg.AsyncConnection[Any] | None = None
+
+    async def post(self, posting: Posting, rows: Rows[Any] | None = None) -> Receipt:
+        """Post once per key, and give the receipt: the same one to every retry.
+
+        Raises the problem that refused it (the same one to every retry), `KeyReused`, or `Busy`.
+        A caller who stops waiting does not stop the posting.
+        """
+        waiting = self._waiting.get(posting.attempt.key)
+        if waiting is None:
+            waiting = self._enqueue(_Waiting(posting, rows))
+        else:
+            _require_same(posting.attempt, waiting.posting.attempt.request_hash)
+        return _told(posting.attempt, await asyncio.shield(waiting.answer))
+
+    async def refuse(self, attempt: Attempt, problem: Problem) -> Receipt:
+        """Say no to an attempt, unless it was answered before: then that answer stands.
+
+        A rule's no is stored and stands for ever; a request that made no sense burns no key.
+        """
+        async with self._db.transaction(SERVICE) as tx:
+            if rules.stands_for_ever(problem):
+                refusal = Refusal(problem.code, problem.facts, replayed=False)
+                if await store.burn_key(tx, attempt, ids.new(), refusal):
+                    raise problem
+            answer = await store.find_answer(tx, attempt)
+        if answer is None:
+            raise problem
+        return _told(attempt, answer)
+
+    async def close(self) -> None:
+        """Finish what is queued and let the connection go."""
+        if self._writer is not None:
+            await self._writer
+        await self._disconnect()
+
+    def _enqueue(self, waiting: _Waiting) -> _Waiting:
+        if len(self._queue) >= QUEUE_MAX:
+            raise Busy(retry_after_s=1)
+        self._waiting[waiting.posting.attempt.key] = waiting
+        self._queue.append(waiting)
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._run(), name="book")
+        return waiting
+
+    async def _run(self) -> None:
+        while self._queue:
+            batch = self._take()
+            await self._settle(batch)
+            for waiting in batch:
+                del self._waiting[waiting.posting.attempt.key]
+
+    def _take(self) -> list[_Waiting]:
+        """Take the first and all that queued behind it, up to the size of a batch."""
+        batch, legs = [self._queue.popleft()], 0
+        while self._queue and len(batch) < BATCH_TRANSACTIONS_MAX:
+            legs += len(batch[-1].posting.legs)
+            if legs + len(self._queue[0].posting.legs) > BATCH_LEGS_MAX:
+                break
+            batch.append(self._queue.popleft())
+        return batch
+
+    async def _settle(self, batch: Sequence[_Waiting]) -> None:
+        """Give every posting of the batch its answer, whatever happens to the others."""
+        try:
+            answers = await self._write_surely(batch)
+        except Unavailable as trouble:
+            for waiting in batch:
+                _fail(waiting, trouble)
+        except Exception as bug:
+            if len(batch) == 1:
+                _fail(batch[0], bug)
+                return
+            # Halve until the culprit stands alone: it gets a 500, the others are posted.
+            middle = len(batch) // 2
+            await self._settle(batch[:middle])
+            await self._settle(batch[middle:])
+        else:
+            for waiting, answer in zip(batch, answers, strict=True):
+                if not waiting.answer.done():
+                    waiting.answer.set_result(answer)
+
+    async def _write_surely(self, batch: Sequence[_Waiting]) -> list[Answer]:
+        """Write the batch through contention and lost connections; its keys make that exact."""
+        give_up_at = time.monotonic() + self._reconnect_within_s
+        tries = 0
+        while True:
+            try:
+                return await self._write(batch)
+            except (psycopg.Error, DBAPIError, Unavailable) as trouble:
+                if _is_contention(trouble):
+                    tries += 1
+                    if tries >= CONTENTION_TRIES_MAX:
+                        raise Unavailable("too many at once") from trouble
+                elif _is_lost(trouble):
+                    await self._disconnect()
+                    if time.monotonic() > give_up_at:
+                        raise Unavailable("the database does not answer") from trouble
+                    await asyncio.sleep(RECONNECT_WAIT_S)
+                else:
+                    raise
+
+    async def _write(self, batch: Sequence[_Waiting]) -> list[Answer]:
+        postings = [waiting.posting for waiting in batch]
+        if all(waiting.rows is None for waiting in batch):
+            return await store.post_batch(await self._connect(), postings)
+        async with self._db.transaction(SERVICE) as tx:
+            answers = await store.post_batch(await _driver(tx), postings)
+            await _write_rows(tx, batch, answers)
+        return answers
+
+    async def _connect(self) -> "psycopg.AsyncConnection[Any]":
+        if self._connection is None:
+            self._connection = await self._db.connect()
+            await self._connection.execute("select set_config('app.role', %s, false)", ["service"])
+        return self._connection
+
+    async def _disconnect(self) -> None:
+        if self._connection is not None:
+            await self._connection.close()
+            self._connection = None
+
+
+async def _write_rows(
+    tx: Transaction, batch: Sequence[_Waiting], answers: Sequence[Answer]
+) -> None:
+    """Hand each capability the rows of its postings that were accepted just now, together."""
+    accepted: dict[Callable[..., Awaitable[None]], list[tuple[Any, Receipt]]] = {}
+    for waiting, answer in zip(batch, answers, strict=True):
+        if waiting.rows and isinstance(answer, Receipt) and not answer.replayed:
+            accepted.setdefault(waiting.rows.write, []).append((waiting.rows.row, answer))
+    for write, rows in accepted.items():
+        await write(tx, rows)
+
+
+async def _driver(tx: Transaction) -> "psycopg.AsyncConnection[Any]":
+    raw = (await tx.get_raw_connection()).driver_connection
+    assert isinstance(raw, psycopg.AsyncConnection)
+    return raw
+
+
+def _told(attempt: Attempt, answer: Answer) -> Receipt:
+    """Give the receipt, or raise what the attempt is told instead."""
+    if isinstance(answer, Taken):
+        raise KeyReused(attempt.difference(answer.request_hash))
+    if isinstance(answer, Refusal):
+        raise answer.problem()
+    return answer
+
+
+def _require_same(attempt: Attempt, asked_before: bytes) -> None:
+    if attempt.request_hash != asked_before:
+        raise KeyReused(attempt.difference(asked_before))
+
+
+def _fail(waiting: _Waiting, trouble: Exception) -> None:
+    if not waiting.answer.done():
+        waiting.answer.set_exception(trouble)
+
+
+def _state(trouble: Exception) -> str | None:
+    """Give PostgreSQL's own code of an error, whoever wrapped it."""
+    return getattr(getattr(trouble, "orig", trouble), "sqlstate", None)
+
+
+def _is_contention(trouble: Exception) -> bool:
+    # Deadlock, serialisation, lock timeout.
+    return _state(trouble) in {"40P01", "40001", "55P03"}
+
+
+def _is_lost(trouble: Exception) -> bool:
+    """Tell a connection that went away from a statement that was refused."""
+    if isinstance(trouble, Unavailable):
+        return True
+    state = _state(trouble)
+    # 08: connection; 53: out of connections, disk, memory; 57P: shutting down, starting up.
+    lost = state is not None and (state[:2] in {"08", "53"} or state.startswith("57P"))
+    cause = getattr(trouble, "orig", trouble)
+    silent = state is None and isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError)
+    return lost or silent
