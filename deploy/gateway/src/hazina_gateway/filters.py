@@ -14,18 +14,32 @@ CLAIM_OF = {
     "x-org-role": "org.role",
     "x-aal": "aal",
 }
+TRACE_ID = "x-trace-id"
 CLOCK_SKEW_S = 5
 CALLERS_REMEMBERED = 50_000  # Envoy's own default is 20: the 21st user would free the 1st
 FILL_INTERVAL_MS = 100
+MESSAGE_OF = {
+    "header_mutation": "HeaderMutation",
+    "jwt_authn": "JwtAuthentication",
+    "local_ratelimit": "LocalRateLimit",
+    "router": "Router",
+}
 
 
-def identity_headers_off() -> dict[str, Any]:
-    """Take identity headers off every request before any route is chosen, public ones included."""
+def internal_headers_off() -> dict[str, Any]:
+    """Take off every request, before a route is chosen, what only we may say.
+
+    These are the caller's identity, the trace id that refusals show, and Envoy's own orders
+    (`x-envoy-max-retries` and its kin), which a caller could use to have a payment repeated.
+    """
     return {
         "name": "envoy.http.early_header_mutation.header_mutation",
         "typed_config": {
             "@type": TYPE + "http.early_header_mutation.header_mutation.v3.HeaderMutation",
-            "mutations": [{"remove": name} for name in CLAIM_OF],
+            "mutations": [
+                *({"remove": name} for name in (*CLAIM_OF, TRACE_ID)),
+                {"remove_on_match": {"key_matcher": {"prefix": "x-envoy-"}}},
+            ],
         },
     }
 
@@ -37,6 +51,7 @@ def http_filters(table: Table, *, issuer: str, audience: str, jwks_service: str)
     exchanges a key for a token at identity. Until then a key is a missing token: 401.
     """
     return [
+        _named("header_mutation", {"mutations": {"request_mutations": [{"append": _trace_id()}]}}),
         _named("jwt_authn", _jwt(issuer, audience, jwks_service)),
         _named("local_ratelimit", _rate_limit(table)),
         _named("router", {"suppress_envoy_headers": True}),
@@ -44,9 +59,16 @@ def http_filters(table: Table, *, issuer: str, audience: str, jwks_service: str)
 
 
 def _named(name: str, config: dict[str, Any]) -> dict[str, Any]:
-    message = {"jwt_authn": "JwtAuthentication", "local_ratelimit": "LocalRateLimit"}
-    kind = f"{TYPE}filters.http.{name}.v3.{message.get(name, 'Router')}"
+    kind = f"{TYPE}filters.http.{name}.v3.{MESSAGE_OF[name]}"
     return {"name": f"envoy.filters.http.{name}", "typed_config": {"@type": kind, **config}}
+
+
+def _trace_id() -> dict[str, Any]:
+    """Note the trace on the request, where a refusal can read it: its own `%TRACE_ID%` is empty."""
+    return {
+        "header": {"key": TRACE_ID, "value": "%TRACE_ID%"},
+        "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+    }
 
 
 def _jwt(issuer: str, audience: str, jwks_service: str) -> dict[str, Any]:

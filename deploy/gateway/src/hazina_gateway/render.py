@@ -11,7 +11,9 @@ from hazina_gateway.clusters import Address
 CONNECTIONS_MAX = 50_000
 HEAP_MAX_BYTES = 1 << 30
 HEADERS_MAX_KIB = 32
+NOBODY = {"address_prefix": "255.255.255.255", "prefix_len": 32}
 TYPE = "type.googleapis.com/envoy.extensions."
+RUNTIME = {"tracing.opentelemetry.flush_interval_ms": 500}  # a trace is looked at while it is news
 
 
 def render(
@@ -55,6 +57,7 @@ def render(
         "node": {"id": "gateway", "cluster": "hazina"},
         "static_resources": {"listeners": [_listener(listen, manager)], "clusters": known},
         "overload_manager": _overload(),
+        "layered_runtime": {"layers": [{"name": "ours", "static_layer": RUNTIME}]},
     }
     return config | ({"admin": {"address": clusters.socket(*admin)}} if admin else {})
 
@@ -86,8 +89,8 @@ def _connection_manager(rows: table.Table, otlp: Address | None, hops: int) -> d
         # Who is calling: the socket's other end, whatever the caller writes in its headers.
         "use_remote_address": True,
         "xff_num_trusted_hops": hops,
-        "internal_address_config": {},
-        "early_header_mutation_extensions": [filters.identity_headers_off()],
+        "internal_address_config": {"cidr_ranges": [NOBODY]},  # nobody is let off any rule
+        "early_header_mutation_extensions": [filters.internal_headers_off()],
         "preserve_external_request_id": True,
         "always_set_request_id_in_response": True,
         # One spelling for each path, before any rule looks at it.

@@ -35,8 +35,8 @@ def _match(route: Route) -> dict[str, Any]:
     where = {"path": route.path} if route.path else {"path_separated_prefix": route.prefix}
     if not route.methods:
         return where
-    methods = "|".join({*route.methods, "HEAD"} if "GET" in route.methods else route.methods)
-    header = {"name": ":method", "string_match": {"safe_regex": {"regex": methods}}}
+    methods = [*route.methods, *(["HEAD"] if "GET" in route.methods else [])]
+    header = {"name": ":method", "string_match": {"safe_regex": {"regex": "|".join(methods)}}}
     return {**where, "headers": [header]}
 
 
