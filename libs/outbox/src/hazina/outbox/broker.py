@@ -1,0 +1,38 @@
+"""A connection to NATS that ends when it breaks, so that nobody resumes on a stale belief."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+import nats
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+
+CONNECT_WAIT_S = 2
+PENDING_MAX_BYTES = 8_000_000
+
+
+@asynccontextmanager
+async def connect(url: str, lost: Callable[[], None]) -> AsyncIterator[Client]:
+    """Connect once; `lost` is called when the connection ends, for whatever reason."""
+
+    async def closed() -> None:
+        lost()
+
+    async def silent(_: Exception) -> None:
+        """Say nothing: the closing tells, and each request has its own answer."""
+
+    client = await nats.connect(
+        url,
+        allow_reconnect=False,
+        connect_timeout=CONNECT_WAIT_S,
+        closed_cb=closed,
+        error_cb=silent,
+        pending_size=PENDING_MAX_BYTES,
+        ping_interval=5,
+        max_outstanding_pings=2,
+    )
+    try:
+        yield client
+    finally:
+        with suppress(NatsError, OSError):
+            await client.close()

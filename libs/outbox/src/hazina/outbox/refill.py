@@ -1,0 +1,21 @@
+"""Reading a source's ledger over HTTP, where its stream has lost or dropped what we need."""
+
+import httpx
+
+from hazina.outbox.subscription import Message
+
+PAGE_MAX = 500
+TIMEOUT_S = 10
+
+
+async def page(internal_url: str, shard: int, after: int) -> list[Message]:
+    """Give at most 500 facts after number `after`; raises httpx.HTTPError."""
+    async with httpx.AsyncClient(base_url=internal_url, timeout=TIMEOUT_S) as http:
+        answer = await http.get(
+            f"/internal/outbox/{shard}", params={"after": after, "limit": PAGE_MAX}
+        )
+        answer.raise_for_status()
+    return [
+        Message(seq=entry["seq"], headers=entry["headers"], payload=entry["payload"].encode())
+        for entry in answer.json()["data"]
+    ]
