@@ -1,0 +1,368 @@
+"""The house: starts every part at once, keeps it running, and ends it in order."""
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+import uvicorn
+
+from hazina.embedded import Child, Envoy, Nats, Postgres, Trouble, free_port
+from hazina.embedded.ports import is_free
+from hazina_gateway import render
+from hazina_local import environment
+from hazina_local.dev import Development
+from hazina_local.environment import Addresses
+from hazina_local.folder import Folder, State
+from hazina_local.mail import Mailbox
+from hazina_local.names import AUDIENCE, ISSUER, SERVICES, TRACES
+from hazina_local.traces.store import Store
+
+GATEWAY_PORT = 8080
+POLL_S = 0.03
+WATCH_S = 0.2
+MIGRATE_WAIT_S = 120
+READY_WAIT_S = 90
+STOP_WAIT_S = 8
+RESTART_WAIT_S = 0.2
+RESTART_WAIT_S_MAX = 30.0
+STEADY_S = 30  # a part that ran this long starts again at once
+EXIT_CONFIG = 78  # a service that says so will never start: its settings are wrong
+
+
+class Stand(StrEnum):
+    """How a part stands."""
+
+    WAITING = "waiting"
+    STARTING = "starting"
+    READY = "ready"
+    RESTARTING = "restarting"
+
+
+@dataclass
+class Part:
+    """One part of the house, as it is shown."""
+
+    name: str
+    port: int
+    stand: Stand = Stand.WAITING
+    pid: int | None = None
+    detail: str = ""
+    ready_after_s: float | None = None
+    restarts: int = 0
+
+
+def restart_wait_s(in_a_row: int) -> float:
+    """Wait before the n-th restart in a row, in seconds: at once, then doubling to a limit."""
+    return 0.0 if in_a_row == 0 else min(RESTART_WAIT_S * 2**in_a_row, RESTART_WAIT_S_MAX)
+
+
+class House:
+    """Every part on one machine, for as long as `run()` runs."""
+
+    def __init__(self, folder: Folder, *, port: int | None = None, rates: str = "") -> None:
+        """Take the folder, which the caller holds; `port` is the gateway's."""
+        self.folder = folder
+        self._rates = rates
+        self._secrets = folder.secrets()
+        self.at = Addresses(
+            postgres=free_port(),
+            nats=free_port(),
+            gateway=_gateway_port(port),
+            dev=free_port(),
+            smtp=free_port(),
+            services={service: free_port() for service in SERVICES},
+        )
+        self._postgres = Postgres(folder.path / "pg", port=self.at.postgres)
+        self._nats = Nats(
+            folder.path / "nats", SERVICES, port=self.at.nats, passwords=self._secrets.passwords
+        )
+        self._envoy = Envoy(folder.path / "envoy", self._gateway_config())
+        self._told = environment.all_services(self.at, self._secrets)
+        self._services: dict[str, Child] = {}
+        self.parts = {
+            "postgres": Part("postgres", self.at.postgres),
+            "nats": Part("nats", self.at.nats),
+            "migrations": Part("migrations", 0),
+            **{name: Part(name, port) for name, port in self.at.services.items()},
+            "mail": Part("mail", self.at.smtp),
+            "traces": Part("traces", self.at.dev),
+            "gateway": Part("gateway", self.at.gateway),
+        }
+        self.state = State(
+            pid=os.getpid(),
+            gateway=f"http://127.0.0.1:{self.at.gateway}",
+            dev=f"http://127.0.0.1:{self.at.dev}",
+            started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        self._began = time.monotonic()
+        self.ready = asyncio.Event()
+        self._identity_ready = asyncio.Event()
+        self.changed: Callable[[Part], None] = lambda _: None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Start everything, keep it running until `stop` is set, then end it in order.
+
+        Trouble when a part cannot start at all; then everything else is ended too.
+        """
+        self.folder.write_env(self._told)
+        beside = [asyncio.create_task(self._serve_dev(), name="traces")]
+        try:
+            starting = asyncio.create_task(self._start())
+            stopping = asyncio.create_task(stop.wait())
+            await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not starting.done():
+                starting.cancel()
+                return
+            starting.result()
+            self.state.ready = True
+            self.ready.set()
+            self.state.ready_after_s = round(time.monotonic() - self._began, 2)
+            self._save()
+            beside += [asyncio.create_task(self._watch(name)) for name in self._restarts()]
+            await stopping
+        finally:
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
+            await self._stop()
+            self.folder.forget_state()
+
+    async def _start(self) -> None:
+        """Everything at once: each part waits by itself for what it needs."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._start_part("postgres", self._start_postgres))
+                group.create_task(self._start_part("nats", self._start_nats))
+                group.create_task(self._start_part("migrations", self._migrate))
+                for service in SERVICES:
+                    group.create_task(self._start_part(service, self._serve(service)))
+                group.create_task(self._start_part("gateway", self._start_gateway))
+        except ExceptionGroup as several:
+            # One cause is enough to read; the others mostly follow from it.
+            raise _first_trouble(several) from None
+
+    async def _start_part(self, name: str, start: Callable[[], Awaitable[int | None]]) -> None:
+        self._show(name, Stand.STARTING)
+        pid = await start()
+        self.parts[name].ready_after_s = round(time.monotonic() - self._began, 2)
+        self._show(name, Stand.READY, pid=pid)
+
+    async def _start_postgres(self) -> int:
+        await asyncio.to_thread(self._postgres.start)
+        return self._postgres.pid
+
+    async def _start_nats(self) -> int:
+        await asyncio.to_thread(self._nats.start)
+        return self._nats.pid
+
+    async def _migrate(self) -> None:
+        log = self.folder.log("migrations")
+        log.unlink(missing_ok=True)
+        child = Child(
+            "migrations",
+            [sys.executable, "-m", "hazina_local.migrate", self.folder.path],
+            log=log,
+            env=os.environ | {"HAZINA_ADMIN_DSN": self._postgres.admin_dsn},
+        )
+        try:
+            code = await asyncio.to_thread(child.wait, MIGRATE_WAIT_S)
+        except subprocess.TimeoutExpired:
+            raise Trouble(f"migrating took more than {MIGRATE_WAIT_S} s; see {log}") from None
+        finally:
+            child.stop()
+        if code != 0:
+            raise Trouble(f"the database could not be migrated: {child.last_words()}")
+
+    def _serve(self, service: str) -> Callable[[], Awaitable[int]]:
+        async def start() -> int:
+            child = Child(
+                service,
+                [sys.executable, "-m", service],
+                log=self.folder.log(service),
+                env=os.environ | self._told,
+            )
+            self._services[service] = child
+            self.parts[service].pid = child.pid
+            late = time.monotonic() + READY_WAIT_S
+            while not await answers(self.at.services[service], "/readyz"):
+                if child.exit_code is not None:
+                    raise Trouble(f"{service} did not start: {child.last_words()}")
+                if time.monotonic() > late:
+                    raise Trouble(f"{service} was not ready in {READY_WAIT_S} s; see {child.log}")
+                await asyncio.sleep(POLL_S)
+            if service == "identity":
+                self._identity_ready.set()
+            return child.pid
+
+        return start
+
+    async def _start_gateway(self) -> int:
+        # Its listener opens only when identity's keys are there; asked earlier it would back off.
+        await self._identity_ready.wait()
+        await asyncio.to_thread(self._envoy.start)
+        return self._envoy.pid
+
+    async def _serve_dev(self) -> None:
+        """Receive spans and mails in this process, and show them."""
+        mailbox = Mailbox()
+        dsn = self.at.dsn(TRACES, self._secrets.passwords[TRACES])
+        store = Store(dsn)
+        smtp = await asyncio.get_running_loop().create_server(
+            mailbox.protocol, "127.0.0.1", self.at.smtp
+        )
+        self._show("mail", Stand.READY, pid=os.getpid())
+        config = uvicorn.Config(
+            Development(mailbox, store, dsn).app(),
+            host="127.0.0.1",
+            port=self.at.dev,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+        )
+        keeping = asyncio.create_task(store.run())
+        self._show("traces", Stand.READY, pid=os.getpid())
+        try:
+            await _Quiet(config).serve()
+        finally:
+            keeping.cancel()
+            smtp.close()
+
+    def _restarts(self) -> dict[str, Callable[[], Awaitable[int | None]]]:
+        return {
+            "postgres": self._start_postgres,
+            "nats": self._start_nats,
+            "gateway": self._start_gateway,
+            **{service: self._serve(service) for service in SERVICES},
+        }
+
+    async def _watch(self, name: str) -> None:
+        """Start a part again whenever it ends; the oftener in a row, the later."""
+        start = self._restarts()[name]
+        in_a_row = 0
+        began = time.monotonic()
+        while True:
+            await asyncio.sleep(WATCH_S)
+            if self._alive(name):
+                continue
+            in_a_row = 0 if time.monotonic() - began > STEADY_S else in_a_row + 1
+            wait_s = restart_wait_s(in_a_row)
+            self.parts[name].restarts += 1
+            self._show(name, Stand.RESTARTING, detail=f"it ended; again in {wait_s:.1f} s")
+            await asyncio.sleep(wait_s)
+            began = time.monotonic()
+            try:
+                pid = await start()
+            except Trouble as trouble:
+                self._show(name, Stand.RESTARTING, detail=str(trouble))
+            else:
+                self._show(name, Stand.READY, pid=pid)
+
+    def _alive(self, name: str) -> bool:
+        match name:
+            case "postgres":
+                return self._postgres.alive
+            case "nats":
+                return self._nats.alive
+            case "gateway":
+                return self._envoy.alive
+            case service:
+                return self._services[service].exit_code is None
+
+    async def _stop(self) -> None:
+        """End what faces the outside first, and what everybody stands on last."""
+        await asyncio.to_thread(self._envoy.stop)
+        self._show("gateway", Stand.STOPPED)
+        ending = [asyncio.to_thread(child.stop, STOP_WAIT_S) for child in self._services.values()]
+        await asyncio.gather(*ending)
+        for service in SERVICES:
+            self._show(service, Stand.STOPPED)
+        await asyncio.gather(
+            asyncio.to_thread(self._nats.stop), asyncio.to_thread(self._postgres.stop)
+        )
+        for name in ("nats", "postgres"):
+            self._show(name, Stand.STOPPED)
+
+    def _show(self, name: str, stand: Stand, *, pid: int | None = None, detail: str = "") -> None:
+        part = self.parts[name]
+        part.stand, part.detail = stand, detail
+        part.pid = pid if pid is not None else part.pid
+        self._save()
+        self.changed(part)
+
+    def _save(self) -> None:
+        self.state.parts = {
+            name: {
+                "stand": part.stand.value,
+                "pid": part.pid,
+                "port": part.port,
+                "restarts": part.restarts,
+                "ready_after_s": part.ready_after_s,
+                "detail": part.detail,
+            }
+            for name, part in self.parts.items()
+        }
+        self.folder.write_state(self.state)
+
+    def _gateway_config(self) -> dict[str, object]:
+        here = "127.0.0.1"
+        return render(
+            services={name: (here, port) for name, port in self.at.services.items()},
+            listen=(here, self.at.gateway),
+            admin=(here, free_port()),
+            issuer=ISSUER,
+            audience=AUDIENCE,
+            otlp=(here, self.at.dev),
+            dev=(here, self.at.dev),
+            rates=self._rates,
+        )
+
+
+class _Quiet(uvicorn.Server):
+    """A server that leaves signals to the house."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def answers(port: int, path: str) -> bool:
+    """Whether a service on 127.0.0.1 answers 200 there."""
+    try:
+        reading, writing = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    try:
+        writing.write(
+            f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
+        )
+        line = await reading.readline()
+    except OSError:
+        return False
+    finally:
+        writing.close()
+    return b" 200 " in line
+
+
+def _gateway_port(asked: int | None) -> int:
+    """The port that was asked for, or the usual one, or any free one when that is taken."""
+    if asked is None:
+        return GATEWAY_PORT if is_free(GATEWAY_PORT) else free_port()
+    if not is_free(asked):
+        raise Trouble(f"port {asked} is taken; give another with --port")
+    return asked
+
+
+def _first_trouble(several: ExceptionGroup[Exception]) -> Exception:
+    for one in several.exceptions:
+        if isinstance(one, ExceptionGroup):
+            return _first_trouble(one)
+        if isinstance(one, Trouble):
+            return one
+    return several.exceptions[0]

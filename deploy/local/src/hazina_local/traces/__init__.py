@@ -1,0 +1,1 @@
+"""Spans of the last hour: received, kept in PostgreSQL, drawn as waterfalls."""
