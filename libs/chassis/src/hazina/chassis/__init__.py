@@ -6,7 +6,7 @@ from hazina.chassis.pages import Page, Paged, Paging
 from hazina.chassis.run import main
 from hazina.chassis.service import Clock, Db, Now, Service, Timer, asgi, wall_clock
 from hazina.chassis.settings import ServiceSettings
-from hazina.chassis.versions import IfMatch, PreconditionFailed, etag
+from hazina.chassis.versions import IfMatch, Match, PreconditionFailed, etag
 from hazina.chassis.wire import INT_MAX, Wire
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Clock",
     "Db",
     "IfMatch",
+    "Match",
     "Now",
     "Page",
     "Paged",

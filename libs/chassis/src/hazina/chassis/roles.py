@@ -6,6 +6,7 @@ import random
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
+from hazina import idempotency, outbox
 from hazina.chassis import telemetry
 from hazina.chassis.service import Service, Timer
 from hazina.problems import Unavailable
@@ -67,9 +68,6 @@ async def run_once(service: Service, timer: Timer) -> str:
 
 def runners(service: Service, roles: frozenset[str]) -> dict[str, Runner]:
     """Name everything that `roles` run beside the requests."""
-    # Imported here so that a service's API can be described without a broker's client.
-    from hazina import outbox  # noqa: PLC0415
-
     settings = service.settings
     found: dict[str, Runner] = {}
     if "relay" in roles:
@@ -81,9 +79,12 @@ def runners(service: Service, roles: frozenset[str]) -> dict[str, Runner]:
         )
         found["listen"] = listener.run
     if "work" in roles:
-        for timer in service.timers:
+        for timer in (*service.timers, IDEMPOTENCY_EXPIRY):
             found[f"timer {timer.name}"] = _timer(service, timer)
     return found
+
+
+IDEMPOTENCY_EXPIRY = Timer("idempotency_expiry", 600, idempotency.expire)
 
 
 def _timer(service: Service, timer: Timer) -> Runner:

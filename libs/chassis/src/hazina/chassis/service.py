@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI
 from sqlalchemy import MetaData
@@ -15,10 +15,8 @@ from hazina.auth import Keys, RemoteKeys, Revocations, Verifier
 from hazina.chassis import health, openapi
 from hazina.chassis.edge import Edge
 from hazina.chassis.settings import ServiceSettings
+from hazina.outbox import Source
 from hazina.pg import Database
-
-if TYPE_CHECKING:
-    from hazina.outbox import Source
 
 Clock = Callable[[], datetime]
 Hook = Callable[[FastAPI], Awaitable[None]]
@@ -50,7 +48,7 @@ class Service:
     metadata: MetaData
     clock: Clock = wall_clock
     routers: Sequence[APIRouter] = ()
-    sources: Sequence["Source"] = ()
+    sources: Sequence[Source] = ()
     timers: Sequence[Timer] = ()
     on_start: Sequence[Hook] = ()
     on_stop: Sequence[Hook] = ()

@@ -66,7 +66,8 @@ async def find(tx: Transaction, attempt: Attempt, kind: type[T]) -> T | None:
     if differing := first_difference(row[0], attempt.fields):
         raise KeyReused(differing)
     attempt.replay()
-    return _adapter(kind).validate_json(row[1])
+    answer: T = _adapter(kind).validate_json(row[1])
+    return answer
 
 
 async def keep(tx: Transaction, attempt: Attempt, made: object) -> None:
