@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from hazina.outbox.events import ConsumedEvent, Received
+from hazina.outbox import ConsumedEvent, Received
 from hazina.pg import SERVICE, Database, Transaction
 
 Handler: TypeAlias = Callable[[Transaction, Sequence[Received[Any]]], Awaitable[None]]
