@@ -4,6 +4,7 @@ import logging
 import re
 import time
 from contextlib import AsyncExitStack
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
@@ -69,6 +70,11 @@ class Edge:
                 if (most := getattr(route, "max_body_size", None)) is not None
             ]
         return next((most for at, most in self._bulk if at.match(path)), bodies.BODY_BYTES_MAX)
+
+    def methods(self, path: str) -> list[str]:
+        """List what may be done at `path`; each route of the framework knows only its own."""
+        every: list[Any] = list(iter_route_contexts(self._app.routes))
+        return sorted({m for route in every if route.path_regex.match(path) for m in route.methods})
 
 
 class Exchange:
@@ -142,6 +148,8 @@ class Exchange:
             return self._bug(trouble)
         if problem is None:
             assert isinstance(trouble, HTTPException)
+            if trouble.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+                trouble.headers = {"Allow": ", ".join(self.edge.methods(instance))}
             return render.plain(trouble, instance=instance, trace_id=self.trace_id)
         telemetry.REFUSALS.labels(self.edge.service, problem.code).inc()
         logger.info("refused", extra={"code": problem.code, "route": self.route()})

@@ -96,9 +96,9 @@ async def serve(service: Service, wanted: frozenset[str]) -> None:
     stop = asyncio.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, stop.set)
-    with _listening(service) as taken:
-        server = _server(service, app)
-        serving = asyncio.create_task(server.serve(sockets=[taken]))
+    with listen(service.name, service.settings.host, service.settings.port) as taken:
+        serving_http = server(service, app)
+        serving = asyncio.create_task(serving_http.serve(sockets=[taken]))
         serving.add_done_callback(lambda _: stop.set())
         beside = [
             asyncio.create_task(_beside(service, name, run, stop), name=name)
@@ -110,7 +110,7 @@ async def serve(service: Service, wanted: frozenset[str]) -> None:
         await stop.wait()
         logger.info("stopping")
         app.state.draining = True
-        server.should_exit = True
+        serving_http.should_exit = True
         await _finish([serving, *beside], service.settings.drain_s)
     await service.db.close()
     logger.info("stopped")
@@ -164,15 +164,14 @@ def _wait(service: Service, dsn: str) -> None:
 
 
 @contextlib.contextmanager
-def _listening(service: Service) -> Iterator[socket.socket]:
-    """Take the port that the settings name; 0 takes a free one."""
-    host, port = service.settings.host, service.settings.port
+def listen(name: str, host: str, port: int) -> Iterator[socket.socket]:
+    """Take the port for service `name`; 0 takes a free one. Exits 69 when it is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         taken = socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as trouble:
         reason = trouble.strerror or str(trouble)
-        _exit(EXIT_UNAVAILABLE, f"{service.name}: cannot listen on {host}:{port}: {reason}")
+        _exit(EXIT_UNAVAILABLE, f"{name}: cannot listen on {host}:{port}: {reason}")
     with taken:
         yield taken
 
@@ -185,7 +184,8 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _server(service: Service, app: FastAPI) -> uvicorn.Server:
+def server(service: Service, app: FastAPI) -> uvicorn.Server:
+    """Make the HTTP server of `app`; `serve()` runs it until `should_exit`."""
     return _Server(
         uvicorn.Config(
             app,
