@@ -21,16 +21,13 @@ BATCH_MAX_BYTES = 2_000_000
 READ_MAX = 1_000  # facts one call of `read` gives
 
 # The planner cannot know how few rows a window has, and must never walk a whole day for them.
-SETUP = (
-    "select set_config('app.role', 'service', false), set_config('enable_seqscan', 'off', false)"
-)
+SETUP: LiteralString = """
+select set_config('app.role', 'service', false), set_config('enable_seqscan', 'off', false),
+    set_config('enable_bitmapscan', 'off', false),
+    set_config('plan_cache_mode', 'force_generic_plan', false)"""
 
-# A row committed since `prev`: it was in progress then, or had not begun. `any (array(...))`
-# rather than a join keeps both halves of the `or` on the index (shard, xid).
-_NOT_IN_PREV: LiteralString = """(o.xid >= pg_snapshot_xmax(w.prev)
-            or o.xid = any (array(select pg_snapshot_xip(w.prev))))"""
-
-# One statement, so one snapshot: what it sees is what pg_current_snapshot() says.
+# One statement, so one snapshot: what it sees is what pg_current_snapshot() says. A row is new
+# that had not begun at `prev`, or was in progress then: two halves, each on (shard, xid).
 SEQUENCE: LiteralString = f"""
 with w as materialized (
     select s.shard, coalesce(last.window_no, 0) as window_no,
@@ -42,7 +39,11 @@ with w as materialized (
 ), fresh as materialized (
     select w.shard, o.pos, o.event_id
     from w cross join lateral (
-        select pos, event_id from outbox as o where o.shard = w.shard and {_NOT_IN_PREV}
+        select pos, event_id from outbox
+        where shard = w.shard and xid >= pg_snapshot_xmax(w.prev)
+        union all
+        select pos, event_id from pg_snapshot_xip(w.prev) as then_open(xid)
+            join outbox on shard = w.shard and outbox.xid = then_open.xid
     ) as o
 ), slice as (
     select fresh.*, (row_number() over (partition by shard order by pos) - 1)
@@ -72,15 +73,18 @@ with w as materialized (
     select w.window_no, w.first_seq, w.n, o.*
     from w cross join lateral (
         select o.* from outbox as o
-        where not w.sliced and o.shard = %(shard)s
-            and ((o.xid >= pg_snapshot_xmax(w.prev) and o.xid < pg_snapshot_xmax(w.cur))
-                or o.xid = any (array(select pg_snapshot_xip(w.prev))))
-            and pg_visible_in_snapshot(o.xid, w.cur)
+        where not w.sliced and o.shard = w.shard
+            and o.xid >= pg_snapshot_xmax(w.prev) and o.xid < pg_snapshot_xmax(w.cur)
+        union all
+        select o.* from pg_snapshot_xip(w.prev) as then_open(xid)
+            join outbox as o on o.shard = w.shard and o.xid = then_open.xid
+        where not w.sliced
         union all
         select o.* from outbox as o
-        where w.sliced and o.pos between w.first_pos and w.last_pos and o.shard = %(shard)s
-            and {_NOT_IN_PREV} and pg_visible_in_snapshot(o.xid, w.cur)
+        where w.sliced and o.pos between w.first_pos and w.last_pos and o.shard = w.shard
+            and not pg_visible_in_snapshot(o.xid, w.prev)
     ) as o
+    where pg_visible_in_snapshot(o.xid, w.cur)
 ), numbered as (
     select found.*, count(*) over (partition by window_no) = n as whole,
         first_seq - 1 + row_number() over (partition by window_no order by pos) as seq
@@ -171,7 +175,7 @@ async def read_ledger(db: Database, shard: int, after: int, limit: int = 500) ->
     async with db.reading(SERVICE) as tx:
         raw = (await tx.get_raw_connection()).driver_connection
         assert isinstance(raw, psycopg.AsyncConnection)
-        await raw.execute("set local enable_seqscan = off")
+        await raw.execute("set local enable_seqscan = off; set local enable_bitmapscan = off")
         entries = await read(raw, shard, after, limit)
     return {
         "data": [

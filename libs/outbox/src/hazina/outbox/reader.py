@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import httpx
 
 from hazina.outbox import inbox, metrics, refill
-from hazina.outbox.apply import Again, Applier, Gap, Transient
+from hazina.outbox.apply import Again, Applier, Gap, Source, Transient
 from hazina.outbox.inbox import Cursor
 from hazina.outbox.stream import Stream
 from hazina.outbox.subscription import SILENT_S, Message, Subscription
@@ -19,8 +19,8 @@ log = logging.getLogger("hazina.outbox")
 BATCH_MAX = 500
 FROM_THE_START = 1
 
-# Reads a page of a source's ledger: (shard, after) -> facts.
-Page = Callable[[str, int, int], Awaitable[list[Message]]]
+# Reads a page of a source's ledger: (source, shard, after) -> facts.
+Page = Callable[[Source, int, int], Awaitable[list[Message]]]
 
 
 class Reader:
@@ -104,7 +104,7 @@ class Reader:
                 return 0
             # Nothing came, and perhaps nothing was said. If something was, it was written to
             # places we do not look at: the stream was rebuilt behind our back.
-            last = await stream.last(self._place.shard)
+            cursor, last = await self._find(), await stream.last(self._place.shard)
             metrics.lag.labels(*self._place.labels).set(
                 max(last.seq - cursor.last_seq, 0) if last else 0
             )
@@ -145,14 +145,14 @@ class Reader:
 
     async def _refill(self, gap: Gap, stop: asyncio.Event) -> bool:
         """Apply from the ledger all that the stream lacks; tell whether the gap is closed."""
-        url = self._applier.source.internal_url
-        if url is None:
+        source = self._applier.source
+        if source.internal_url is None:
             log.error("%s: %s, and no internal_url to ask", self._place, gap)
             return False
         cursor = await self._find()
         while cursor.last_seq < gap.seq - 1 and not stop.is_set():
             try:
-                messages = await self._page(url, self._place.shard, cursor.last_seq)
+                messages = await self._page(source, self._place.shard, cursor.last_seq)
                 if not messages:
                     return False
                 before, cursor = cursor, await self._apply(messages, cursor, stop)

@@ -2,15 +2,20 @@
 
 import httpx
 
+from hazina.outbox.apply import Source
 from hazina.outbox.subscription import Message
 
 PAGE_MAX = 500
 TIMEOUT_S = 10
 
 
-async def page(internal_url: str, shard: int, after: int) -> list[Message]:
+async def page(source: Source, shard: int, after: int) -> list[Message]:
     """Give at most 500 facts after number `after`; raises httpx.HTTPError."""
-    async with httpx.AsyncClient(base_url=internal_url, timeout=TIMEOUT_S) as http:
+    assert source.internal_url
+    headers = {"Hazina-Internal-Token": source.internal_token} if source.internal_token else {}
+    async with httpx.AsyncClient(
+        base_url=source.internal_url, timeout=TIMEOUT_S, headers=headers
+    ) as http:
         answer = await http.get(
             f"/internal/outbox/{shard}", params={"after": after, "limit": PAGE_MAX}
         )

@@ -14,9 +14,10 @@ from psycopg import errors
 
 from hazina import ids
 from hazina.outbox import crash, ledger, metrics, producer, shard, tracing
+from hazina.outbox.agreement import Diverged, compare
 from hazina.outbox.broker import connect
 from hazina.outbox.ledger import Connection, Entry
-from hazina.outbox.stream import MAX_AGE_DAYS, WRONG_SEQUENCE, Refused, Stream
+from hazina.outbox.stream import WRONG_SEQUENCE, Refused, Stream
 from hazina.outbox.tables import DAYS_AHEAD
 from hazina.outbox.waiting import Backoff, pause
 from hazina.pg import Database
@@ -27,10 +28,6 @@ POLL_MIN_S, POLL_MAX_S = 0.002, 0.05  # for facts of other processes; our own wa
 KEEP_EVERY_S = 1  # leases, progress, scheduled facts
 PARTITIONS_EVERY_S = 3_600
 HALTED_RETRY_S = 5
-
-
-class Diverged(Exception):
-    """The stream says what the ledger does not: only an operator can tell which is right."""
 
 
 @dataclass(slots=True)
@@ -232,21 +229,7 @@ class Relay:
         """Learn from the stream's leader what it has, and check that the ledger says the same."""
         assert self._here
         metrics.recoveries.labels(self._service, lane.shard, reason).inc()
-        known = await shard.known(db, lane.shard)
-        if known and known.system_id != self._here.system_id:
-            raise Diverged("the ledger was numbered in another PostgreSQL cluster")
-        last = await stream.last(lane.shard)
-        if last is None:
-            # Nothing, or nothing left: all that is younger than its retention belongs in it.
-            lane.done, lane.place = await ledger.aged_out(db, lane.shard, MAX_AGE_DAYS), 0
-        else:
-            top = await ledger.head(db, lane.shard)
-            if last.seq > top:
-                raise Diverged(f"the stream has number {last.seq}, the ledger ends at {top}")
-            same = await ledger.read(db, lane.shard, last.seq - 1, 1)
-            if same and same[0].seq == last.seq and same[0].event_id != last.event_id:
-                raise Diverged(f"number {last.seq} is another fact in the stream")
-            lane.done, lane.place = last.seq, last.stream_seq
+        lane.done, lane.place = await compare(db, stream, lane.shard, self._here)
         await shard.know(db, lane.shard, self._here)
         lane.agreed = True
         metrics.halted.labels(self._service, lane.shard).set(0)
