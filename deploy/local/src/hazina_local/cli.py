@@ -163,6 +163,14 @@ def trace(
     console.print(terminal.draw(spans[0].trace_id, waterfall(spans, quiet=not every)))
 
 
+@app.command()
+def demo(data: DataOption = None) -> None:
+    """Play the whole story and print what changed; exit 1 when anything was wrong."""
+    from hazina_local import demo as story  # noqa: PLC0415
+
+    asyncio.run(story.play(_folder(data), console))
+
+
 @ledger_app.command("check")
 def ledger_check(
     data: DataOption = None,

@@ -45,7 +45,6 @@ def of(service: str, at: Addresses, secrets: Secrets) -> dict[str, str]:
         "ISSUER": ISSUER,
         "AUDIENCE": AUDIENCE,
         "JWKS_URL": f"{at.url('identity')}/.well-known/jwks.json",
-        "INTERNAL_TOKEN": secrets.internal_token,
         "DRAIN_S": str(DRAIN_S),
         **{f"{source.upper()}_INTERNAL_URL": at.url(source) for source in HEARS[service]},
         **_own(service, at, secrets),

@@ -35,7 +35,6 @@ class Secrets:
     pepper: str  # base64, 32 bytes: keys identity's hashes
     kek: str  # base64, 32 bytes: encrypts the keys that services keep
     stripe_webhook: str  # signs payment webhooks, as Stripe would
-    internal_token: str  # what services show each other for their ledgers of facts
 
     @classmethod
     def fresh(cls) -> Self:
@@ -47,7 +46,6 @@ class Secrets:
             pepper=base64.b64encode(secrets.token_bytes(32)).decode(),
             kek=base64.b64encode(secrets.token_bytes(32)).decode(),
             stripe_webhook=f"whsec_{secrets.token_hex(24)}",
-            internal_token=secrets.token_urlsafe(32),
         )
 
 

@@ -278,16 +278,11 @@ class House:
     async def _stop(self) -> None:
         """End what faces the outside first, and what everybody stands on last."""
         await asyncio.to_thread(self._envoy.stop)
-        self._show("gateway", Stand.STOPPED)
-        ending = [asyncio.to_thread(child.stop, STOP_WAIT_S) for child in self._services.values()]
-        await asyncio.gather(*ending)
-        for service in SERVICES:
-            self._show(service, Stand.STOPPED)
+        services = self._services.values()
+        await asyncio.gather(*(asyncio.to_thread(child.stop, STOP_WAIT_S) for child in services))
         await asyncio.gather(
             asyncio.to_thread(self._nats.stop), asyncio.to_thread(self._postgres.stop)
         )
-        for name in ("nats", "postgres"):
-            self._show(name, Stand.STOPPED)
 
     def _show(self, name: str, stand: Stand, *, pid: int | None = None, detail: str = "") -> None:
         part = self.parts[name]

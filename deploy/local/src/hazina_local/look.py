@@ -82,12 +82,13 @@ def psql(folder: Folder, who: str, words: list[str], *, owner: bool) -> int:
 
     Row security is told that the service itself is asking, so every row is there.
     """
+    port = _part(folder.state(), "postgres")["port"]
     role, password = credentials(folder, f"{who}_owner" if owner else who)
     program = pg_bin_dir() / "psql"
     if not program.exists():
         raise Trouble(f"there is no `psql` in {program.parent}; set HAZINA_PG_BIN_DIR")
     database = "postgres" if who == "postgres" else DATABASE
-    address = ["-h", "127.0.0.1", "-p", str(_part(folder.state(), "postgres")["port"])]
+    address = ["-h", "127.0.0.1", "-p", str(port)]
     return subprocess.run(
         [program, *address, "-U", role, "-d", database, *words],
         env=os.environ | {"PGPASSWORD": password, "PGOPTIONS": "-c app.role=service"},
@@ -126,8 +127,13 @@ def environment(folder: Folder) -> Mapping[str, str]:
 def run_module(folder: Folder, words: list[str]) -> int:
     """Run a module of this environment as a service of the house would be run."""
     return subprocess.run(
-        [sys.executable, "-m", *words], env=os.environ | dict(environment(folder)), check=False
+        [sys.executable, "-m", *words], env=with_own(environment(folder)), check=False
     ).returncode
+
+
+def with_own(told: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment, and over it what services are told."""
+    return {**os.environ, **told}
 
 
 def _part(state: State, name: str) -> dict[str, Any]:

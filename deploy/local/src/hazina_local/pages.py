@@ -30,8 +30,7 @@ def traces(found: Sequence[Summary]) -> str:
         f'<tr><td class="dim">{_clock(one.start_ns)}</td>'
         f'<td class="id"><a href="/_dev/traces/{one.trace_id}">{one.trace_id}</a></td>'
         f'<td class="name{" bad" if one.failed else ""}">'
-        f'<span style="color:var(--{escape(one.first_service)})">{escape(one.first_service)}</span> '
-        f"{escape(one.first_name)}</td>"
+        f"{_service(one.first_service)} {escape(one.first_name)}</td>"
         f'<td class="n">{one.services}</td><td class="n">{one.spans}</td>'
         f'<td class="n">{one.took_ms:.1f} ms</td></tr>'
         for one in found
@@ -47,8 +46,8 @@ def trace(trace_id: str, drawn: Waterfall) -> str:
     rows = "".join(
         f'<tr><td class="name{" bad" if row.span.failed else ""}" '
         f'style="padding-left:{row.depth}rem">'
-        f'<b style="color:var(--{escape(row.span.service)})">{escape(row.span.service)}</b> '
-        f'{escape(row.span.name)}</td><td style="width:60%">{_track(row, drawn.total_ms)}</td>'
+        f"{_service(row.span.service)} {escape(row.span.name)}</td>"
+        f'<td style="width:60%">{_track(row, drawn.total_ms)}</td>'
         f'<td class="n">{row.duration_ms:.1f} ms</td><td class="dim">{_waits(row)}</td></tr>'
         for row in drawn.rows
     )
@@ -88,6 +87,10 @@ def mail(one: Mail) -> str:
 
 def _clock(ns: int) -> str:
     return datetime.fromtimestamp(ns / 1e9, UTC).strftime("%H:%M:%S")
+
+
+def _service(name: str) -> str:
+    return f'<b style="color:var(--{escape(name)})">{escape(name)}</b>'
 
 
 def _track(row: Row, total_ms: float) -> str:
