@@ -1,19 +1,16 @@
 """A program that we start, that ends with us, and that is ended by its id."""
 
-import ctypes
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from hazina.embedded.guise import NOBODY, Guise, enter_namespace
+from hazina.embedded.guise import Guise, prologue
 from hazina.embedded.trouble import Trouble
 
-PR_SET_PDEATHSIG = 1
 POLL_S = 0.005
 LOG_TAIL_BYTES = 4_000
 # Linux ends a child when the *thread* that forked it ends. One thread that lives as long as the
@@ -97,40 +94,16 @@ class Child:
     def _fork(
         self, command: Sequence[str | Path], env: Mapping[str, str] | None, guise: Guise
     ) -> subprocess.Popen[bytes]:
-        nobody = NOBODY if guise is Guise.SWITCH else None
         try:
             with self.log.open("ab") as log:
                 return subprocess.Popen(
-                    [str(part) for part in command],
+                    prologue(guise, self.end_signal, [str(part) for part in command]),
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     env=dict(os.environ if env is None else env),
                     cwd="/",
-                    user=nobody,
-                    group=nobody,
-                    extra_groups=None if nobody is None else [],
                     process_group=0,  # Ctrl-C reaches us, and we decide the order of ends
-                    preexec_fn=_prologue(guise, self.end_signal),  # noqa: PLW1509 - must run in the child
                 )
-        except subprocess.SubprocessError as refused:
-            raise Trouble(f"{self.name} could not be started as {guise.value}: {refused}") from None
         except OSError as refused:
             raise Trouble(f"{self.name} could not be started: {refused}") from None
-
-
-def _prologue(guise: Guise, end_signal: signal.Signals) -> Callable[[], None]:
-    """What the child does between fork and exec: change its face, then bind its life to ours."""
-    parent = os.getpid()
-    prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
-
-    def prologue() -> None:
-        if guise is Guise.NAMESPACE:
-            enter_namespace()
-        # After the change of user, which would clear it.
-        if prctl is not None:
-            prctl(PR_SET_PDEATHSIG, end_signal)
-            if os.getppid() != parent:
-                os._exit(1)
-
-    return prologue

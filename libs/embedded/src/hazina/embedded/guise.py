@@ -1,17 +1,19 @@
 """As whom PostgreSQL runs: it refuses root, so root lends it another face."""
 
-import ctypes
 import functools
 import os
 import pwd
+import signal
 import subprocess
+import sys
+from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
 
+from hazina.embedded.prologue import NOBODY
 from hazina.embedded.trouble import Trouble
 
-NOBODY = 65534
-CLONE_NEWUSER = 0x10000000
+PROLOGUE = Path(__file__).with_name("prologue.py")
 
 
 class Guise(Enum):
@@ -33,20 +35,10 @@ def guise() -> Guise:
     return Guise.NAMESPACE if _namespaces_work() else Guise.SWITCH
 
 
-def enter_namespace() -> None:
-    """Become nobody inside a new user namespace; runs in the child, between fork and exec.
-
-    Raises OSError where the kernel or a container's seccomp profile refuses it.
-    """
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(CLONE_NEWUSER):
-        raise OSError(ctypes.get_errno(), "unshare")
-    for name, text in (
-        ("setgroups", "deny"),
-        ("uid_map", f"{NOBODY} 0 1"),
-        ("gid_map", f"{NOBODY} 0 1"),
-    ):
-        Path("/proc/self", name).write_text(text)
+def prologue(guise: Guise, end_signal: signal.Signals, command: Sequence[str]) -> list[str]:
+    """Give the command that changes its face, binds its life to ours and becomes `command`."""
+    interpreter = [sys.executable, "-I", "-S", str(PROLOGUE)]
+    return [*interpreter, guise.value, str(os.getpid()), str(int(end_signal)), *command]
 
 
 def reachable_by_nobody(path: Path) -> bool:
@@ -73,7 +65,11 @@ def _check_passwd() -> None:
 
 def _namespaces_work() -> bool:
     try:
-        subprocess.run(["true"], preexec_fn=enter_namespace, check=True)
+        subprocess.run(
+            prologue(Guise.NAMESPACE, signal.SIGTERM, [sys.executable, "-S", "-c", ""]),
+            check=True,
+            capture_output=True,
+        )
     except (subprocess.SubprocessError, OSError):
         return False
     return True
