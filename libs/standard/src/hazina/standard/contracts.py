@@ -38,39 +38,48 @@ def main() -> None:
     parser.add_argument(
         "--check", action="store_true", help="write nothing; exit 1 on a difference"
     )
-    checking = parser.parse_args().check
-    stale = [
-        path
-        for path, text in rendered(Path("contracts"))
-        if not path.exists() or path.read_text() != text
-    ]
-    for path, text in () if checking else rendered(Path("contracts")):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    for path in stale:
-        print("differs" if checking else "wrote", path)  # noqa: T201  a command line
-    sys.exit(1 if checking and stale else 0)
+    parser.add_argument("--only", choices=SERVICES, help="what this service alone promises")
+    asked = parser.parse_args()
+    here = Path("contracts")
+    wanted = promised(here, asked.only) if asked.only else rendered(here)
+    stale = {path: text for path, text in wanted if read(path) != text}
+    for path, text in stale.items():
+        if not asked.check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        print("differs" if asked.check else "wrote", path)  # noqa: T201  a command line
+    sys.exit(1 if asked.check and stale else 0)
+
+
+def read(path: Path) -> str:
+    """Read a file, empty where there is none."""
+    return path.read_text() if path.exists() else ""
 
 
 def rendered(folder: Path) -> Iterator[tuple[Path, str]]:
     """Give every generated file and what it should hold."""
-    services = [described(name) for name in SERVICES]
-    for service in services:
-        yield folder / "http" / f"{service.name}.json", http(service)
     events = {}
-    for service in services:
-        for event in agreement.events_of(service.name):
-            name = agreement.event_name(event)
-            path = folder / "events" / f"{name}.json"
-            known = agreement.read(path) or {"examples": []}
-            events[name] = {
-                "type": name,
-                "schema": event.model_json_schema(),
-                "examples": known["examples"],
-            }
-            yield path, as_json(events[name])
+    for name in SERVICES:
+        for path, text in promised(folder, name):
+            yield path, text
+            if path.parent.name == "events":
+                events[path.stem] = json.loads(text)
     yield folder / "asyncapi.yaml", asyncapi(events)
     yield folder / "problems.md", problem_list()
+
+
+def promised(folder: Path, name: str) -> Iterator[tuple[Path, str]]:
+    """Give the files that service `name` alone answers for."""
+    yield folder / "http" / f"{name}.json", http(described(name))
+    for event in agreement.events_of(name):
+        path = folder / "events" / f"{agreement.event_name(event)}.json"
+        known = agreement.read(path) or {"examples": []}
+        contract = {
+            "type": agreement.event_name(event),
+            "schema": event.model_json_schema(),
+            "examples": known["examples"],
+        }
+        yield path, as_json(contract)
 
 
 def described(name: str) -> Service:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import uvloop
+
 from hazina.chassis import Clock, asgi
 from hazina.chassis.run import listen, server
 from hazina.pg import Database
@@ -31,8 +33,12 @@ def live(under_test: UnderTest, settings: Any, clock: Clock, signer: Signer) -> 
         await serving.serve(sockets=[taken])
         await db.close()
 
+    def run(taken: socket.socket) -> None:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve(taken))
+
     with listen(under_test.name, "127.0.0.1", 0) as taken:
-        thread = threading.Thread(target=lambda: asyncio.run(serve(taken)), name="live")
+        thread = threading.Thread(target=run, args=(taken,), name="live")
         thread.start()
         try:
             assert started.wait(START_WAIT_S), "the service did not start"
