@@ -1,5 +1,6 @@
 """One trace from the request that made a fact true to the last service that heard of it."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from time import time
@@ -21,7 +22,7 @@ _w3c = TraceContextTextMapPropagator()
 
 BAGGAGE_ALLOWED = ("org_id",)  # what may travel with a fact; anything else stays in its service
 LINKS_MAX = 128
-SAMPLED = "-01"  # how a traceparent ends whose spans are kept
+SAMPLED = 1  # the bit of a traceparent's flags that says its spans are kept
 
 
 def created(type: str, id: UUID, parent: Context | None) -> dict[str, str]:
@@ -45,7 +46,9 @@ def created(type: str, id: UUID, parent: Context | None) -> dict[str, str]:
 
 def context(headers: Mapping[str, str]) -> Context | None:
     """Read the creation context of a fact, or None when its trace is not kept."""
-    if not headers.get("traceparent", "").endswith(SAMPLED):
+    flags = headers.get("traceparent", "")[-2:]
+    # Other bits may be set beside it: W3C level 2 tells of random trace ids so.
+    if not re.fullmatch("[0-9a-f]{2}", flags) or not int(flags, 16) & SAMPLED:
         return None
     return _w3c.extract(dict(headers), context=Context())
 
