@@ -33,6 +33,12 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def main() -> NoReturn:
     """Do what the command line asks; what is wrong is said in one sentence."""
+    if {"outbox", "inbox", "--help"} & set(sys.argv[1:2]):
+        # They load the database's and the broker's clients, which other commands need not wait for.
+        from hazina_local.handoff import inbox_app, outbox_app  # noqa: PLC0415
+
+        app.add_typer(outbox_app, name="outbox")
+        app.add_typer(inbox_app, name="inbox")
     try:
         app()
     except Trouble as trouble:

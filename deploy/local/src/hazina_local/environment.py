@@ -71,6 +71,8 @@ def _own(service: str, at: Addresses, secrets: Secrets) -> dict[str, str]:
                 "SMTP_HOST": "127.0.0.1",
                 "SMTP_PORT": str(at.smtp),
             }
+        case "crypto":
+            return {"KEK": secrets.crypto_kek}
         case "ledger":
             return {"STRIPE_WEBHOOK_SECRET": secrets.stripe_webhook}
         case _:

@@ -33,7 +33,8 @@ class Secrets:
 
     passwords: dict[str, str]  # by role or user
     pepper: str  # base64, 32 bytes: keys identity's hashes
-    kek: str  # base64, 32 bytes: encrypts the keys that services keep
+    kek: str  # base64, 32 bytes: encrypts what identity keeps
+    crypto_kek: str  # the same for crypto, whose keys must not open with identity's
     stripe_webhook: str  # signs payment webhooks, as Stripe would
 
     @classmethod
@@ -45,6 +46,7 @@ class Secrets:
             passwords={role: "p" + secrets.token_hex(16) for role in roles},
             pepper=base64.b64encode(secrets.token_bytes(32)).decode(),
             kek=base64.b64encode(secrets.token_bytes(32)).decode(),
+            crypto_kek=base64.b64encode(secrets.token_bytes(32)).decode(),
             stripe_webhook=f"whsec_{secrets.token_hex(24)}",
         )
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hazina.embedded import Trouble, pg_bin_dir
+from hazina.embedded.nats import OPERATOR
 from hazina_local.folder import Folder, State
 from hazina_local.house import answers
 from hazina_local.names import DATABASE, SERVICES, TRACES
@@ -108,8 +109,19 @@ def credentials(folder: Folder, role: str) -> tuple[str, str]:
 
 def traces_dsn(folder: Folder) -> str:
     """Where this house keeps its traces."""
+    return dsn(folder, TRACES)
+
+
+def nats_url(folder: Folder) -> str:
+    """Where the broker's operator, who may do everything, connects."""
+    password = (folder.path / "nats" / f"{OPERATOR}_password").read_text()
+    return f"nats://{OPERATOR}:{password}@127.0.0.1:{_part(folder.state(), 'nats')['port']}"
+
+
+def dsn(folder: Folder, who: str) -> str:
+    """Where and how a role of this house's database connects."""
     port = _part(folder.state(), "postgres")["port"]
-    role, password = credentials(folder, TRACES)
+    role, password = credentials(folder, who)
     return f"postgresql://{role}:{password}@127.0.0.1:{port}/{DATABASE}"
 
 
