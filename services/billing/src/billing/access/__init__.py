@@ -1,0 +1,1 @@
+"""May this organisation use that, and how much is left: asked over HTTP, answered from here."""

@@ -1,0 +1,1 @@
+"""What an organisation may use: one snapshot each, told to every service when it changes."""

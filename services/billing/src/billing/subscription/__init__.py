@@ -1,0 +1,1 @@
+"""What an organisation subscribes to: exactly one live subscription each, Free to begin with."""
