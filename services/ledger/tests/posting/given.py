@@ -44,4 +44,4 @@ def transfer(
 async def freeze(db: Database, account: Account, flags: Flag) -> None:
     """Freeze an account as staff or its owner's state would."""
     async with db.transaction(SERVICE) as tx:
-        await store.flag_balances(tx, [account.id], set=flags)
+        await store.flag_balances(tx, [account.id], put=flags)

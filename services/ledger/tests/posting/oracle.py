@@ -45,7 +45,7 @@ class Oracle:
     def _decide(self, posting: Posting) -> Told:
         for leg in posting.legs:
             balance = self.balances.get(leg.account.id)
-            account = {"account_id": str(leg.account.id)}
+            account: dict[str, object] = {"account_id": str(leg.account.id)}
             if balance is None:
                 return Told("account.unknown", account)
             spends, gets = leg.amount - leg.hold < 0, leg.amount > 0

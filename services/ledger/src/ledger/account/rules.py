@@ -1,6 +1,8 @@
 """Which accounts there are and what each may hold. Pure: no clock, no database, no chance."""
 
+from collections.abc import Container
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import IntFlag, StrEnum
 from uuid import UUID
 
@@ -17,6 +19,14 @@ class AccountUnknown(Problem, code="account.unknown", kind=Kind.UNKNOWN):
 
 class OwnerUnknown(Problem, code="account.owner_unknown", kind=Kind.UNKNOWN):
     """Nobody of that type and id can own an account here."""
+
+
+class ProfileUnknown(Problem, code="profile.unknown", kind=Kind.UNKNOWN):
+    """There is no such profile, or not for you."""
+
+
+class BalanceInFuture(Problem, code="balance.future", kind=Kind.INVALID):
+    """Nobody knows what will be held at that time."""
 
 
 class AccountClosed(Problem, code="account.closed", kind=Kind.CONFLICT):
@@ -68,7 +78,7 @@ class Purpose(StrEnum):
     OPENING = "opening"
 
 
-OWNERS = frozenset(
+OF_OWNERS = frozenset(
     {Purpose.AVAILABLE, Purpose.EARNINGS, Purpose.PENDING, Purpose.MONEYBOX, Purpose.DEBT}
 )
 
@@ -97,6 +107,35 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Asset:
+    """Something that can be held, and whether its holders may send it to each other."""
+
+    code: str
+    transferable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Newcomer:
+    """A user whom identity told us of."""
+
+    user_id: UUID
+    org_id: UUID
+    role: str
+    version: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How identity says a user stands from some version on."""
+
+    user_id: UUID
+    state: State
+    version: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """Who holds what, and for what. These words give its id, so nobody has to look it up."""
 
@@ -109,10 +148,16 @@ class Account:
     id: UUID = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
-        assert (self.owner_id is None) == (self.owner_type is OwnerType.PLATFORM)
-        assert (self.purpose in OWNERS) or self.owner_type is OwnerType.PLATFORM
+        assert can_be(self.owner_type, self.owner_id, self.purpose), "no such account can be"
         words = (self.owner_type, self.owner_id, self.dao_id, self.asset, self.purpose, self.shard)
         object.__setattr__(self, "id", ids.derived("account", *words))
+
+
+def can_be(owner_type: OwnerType, owner_id: UUID | None, purpose: Purpose) -> bool:
+    """Say whether an owner of this type can have an account for this purpose."""
+    if owner_type is OwnerType.PLATFORM:
+        return owner_id is None and purpose not in OF_OWNERS
+    return owner_id is not None and purpose in OF_OWNERS
 
 
 def of_user(user_id: UUID, purpose: Purpose = Purpose.AVAILABLE, asset: str = COIN) -> Account:
@@ -123,6 +168,17 @@ def of_user(user_id: UUID, purpose: Purpose = Purpose.AVAILABLE, asset: str = CO
 def of_platform(purpose: Purpose, asset: str = COIN) -> Account:
     """Name an account of the platform; coins unless said."""
     return Account(OwnerType.PLATFORM, None, asset, purpose)
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Coins to be added to a user's totals over all time."""
+
+    user_id: UUID
+    purchased: int = 0
+    spent: int = 0
+    gifts_received: int = 0
+    gifts_sent: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +203,15 @@ def flags_in(state: State) -> Flag:
     if state is State.SUSPENDED:
         return Flag.STATE_NO_DEBIT
     return Flag(0) if state is State.ACTIVE else BY_STATE
+
+
+def require_owner(account: Account, *, users: Container[UUID], orgs: Container[UUID]) -> None:
+    """Refuse an owner, or an organisation of a share, that nobody has told us of."""
+    known = {OwnerType.USER: users, OwnerType.ORG: orgs}.get(account.owner_type)
+    if known is not None and account.owner_id not in known:
+        raise OwnerUnknown(owner_type=account.owner_type, owner_id=str(account.owner_id))
+    if account.dao_id is not None and account.dao_id not in orgs:
+        raise OwnerUnknown(owner_type=OwnerType.ORG, owner_id=str(account.dao_id))
 
 
 def frozen(flags: int) -> str:

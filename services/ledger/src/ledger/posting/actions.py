@@ -3,9 +3,10 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
+from uuid import UUID
 
 import psycopg
 from sqlalchemy.exc import DBAPIError
@@ -14,8 +15,9 @@ from hazina import idempotency, ids
 from hazina.idempotency import KeyReused
 from hazina.pg import SERVICE, Database, Transaction
 from hazina.problems import Problem, Unavailable
+from ledger.account.rules import Account
 from ledger.posting import rules, store
-from ledger.posting.rules import Answer, Attempt, Busy, Posting, Receipt, Refusal, Taken
+from ledger.posting.rules import Answer, Attempt, Busy, Fee, Posting, Receipt, Refusal, Taken
 
 QUEUE_MAX = 20_000  # postings that may wait
 BATCH_TRANSACTIONS_MAX = 1_000
@@ -63,6 +65,35 @@ async def post_in(tx: Transaction, posting: Posting) -> Receipt | Refusal:
     return answer
 
 
+async def claim_in(tx: Transaction, attempt: Attempt, resource_id: UUID) -> UUID:
+    """Claim an attempt for something that posts nothing yet; give what it made the first time.
+
+    That is `resource_id` when nobody came before. Waits for one in flight. Raises `KeyReused`, or
+    the problem that refused the first attempt.
+    """
+    if await store.claim_key(tx, attempt, resource_id):
+        return resource_id
+    answer = await store.find_claim(tx, attempt)
+    if isinstance(answer, UUID):
+        return answer
+    _told(attempt, answer)
+    raise AssertionError("a claim has no receipt")
+
+
+async def lock_in(tx: Transaction, accounts: Iterable[Account]) -> dict[UUID, int]:
+    """Lock the balances of a posting's accounts, and give what is available in each, by id.
+
+    For who must read one to decide: name all accounts of the posting at once. Those that are not
+    open yet are left out.
+    """
+    return await store.lock_balances(tx, [account.id for account in accounts])
+
+
+async def charge_in(tx: Transaction, fees: Sequence[Fee]) -> None:
+    """Note what was taken of transactions, inside the transaction that posted them."""
+    await store.add_fees(tx, fees)
+
+
 class Book:
     """Turns single postings into batches without a timer.
 
@@ -74,7 +105,7 @@ class Book:
         """Take the service's database; nothing is connected before the first posting."""
         self._db = db
         self._reconnect_within_s = reconnect_within_s
-        self._waiting: dict[Any, _Waiting] = {}  # by key: in the queue or in the batch under way
+        self._waiting: dict[UUID, _Waiting] = {}  # by key: in the queue or in the batch under way
         self._queue: deque[_Waiting] = deque()
         self._writer: asyncio.Task[None] | None = None
         self._connection: psycopg.AsyncConnection[Any] | None = None
@@ -85,12 +116,16 @@ class Book:
         Raises the problem that refused it (the same one to every retry), `KeyReused`, or `Busy`.
         A caller who stops waiting does not stop the posting.
         """
-        waiting = self._waiting.get(posting.attempt.key)
+        attempt = posting.attempt
+        waiting = self._waiting.get(attempt.key)
         if waiting is None:
             waiting = self._enqueue(_Waiting(posting, rows))
-        else:
-            _require_same(posting.attempt, waiting.posting.attempt.request_hash)
-        return _told(posting.attempt, await asyncio.shield(waiting.answer))
+            return _told(attempt, await asyncio.shield(waiting.answer))
+        asked_before = waiting.posting.attempt.request_hash
+        if attempt.request_hash != asked_before:
+            raise KeyReused(attempt.difference(asked_before))
+        receipt = _told(attempt, await asyncio.shield(waiting.answer))
+        return replace(receipt, replayed=True)
 
     async def refuse(self, attempt: Attempt, problem: Problem) -> Receipt:
         """Say no to an attempt, unless it was answered before: then that answer stands.
@@ -225,11 +260,6 @@ def _told(attempt: Attempt, answer: Answer) -> Receipt:
     if isinstance(answer, Refusal):
         raise answer.problem()
     return answer
-
-
-def _require_same(attempt: Attempt, asked_before: bytes) -> None:
-    if attempt.request_hash != asked_before:
-        raise KeyReused(attempt.difference(asked_before))
 
 
 def _fail(waiting: _Waiting, trouble: Exception) -> None:

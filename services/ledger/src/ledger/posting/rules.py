@@ -140,6 +140,28 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
+class Fee:
+    """What was taken of a transaction, and whose it became, in minor units."""
+
+    transaction_id: UUID
+    what: What
+    fee_type: str
+    fee_category: str
+    base_amount: int
+    fee_bps: int
+    platform_revenue: int
+    currency: str
+    paid_by: UUID
+    dao_id: UUID | None = None
+    dao_revenue: int = 0
+
+    @property
+    def fee_amount(self) -> int:
+        """All that was taken."""
+        return self.platform_revenue + self.dao_revenue
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
     """A no that stands for ever: what the attempt with this key is always told."""
 

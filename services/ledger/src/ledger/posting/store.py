@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import text
 
 from hazina.pg import Transaction
-from ledger.posting.rules import Answer, Attempt, Posting, Receipt, Refusal, Taken
+from ledger.posting.rules import Answer, Attempt, Fee, Posting, Receipt, Refusal, Taken
 
 # Up to here the generic plan is the quicker one; measured, and flat around it.
 SMALL_BATCH_MAX = 24
@@ -29,6 +29,16 @@ FIND = """
            t.account_ids, t.amounts, t.seqs, t.balances_after
     from idempotency i left join transaction t on t.id = i.resource_id
     where i.key = :key"""
+
+ADD_FEES = text("""
+    insert into transaction_fees
+        (id, transaction_id, transaction_type, fee_type, fee_category, base_amount, fee_amount,
+         fee_bps, currency, paid_by, platform_revenue, dao_id, dao_revenue)
+    select uuidv7(), * from unnest(
+        cast(:ids as uuid[]), cast(:whats as text[]), cast(:types as text[]),
+        cast(:categories as text[]), cast(:bases as bigint[]), cast(:amounts as bigint[]),
+        cast(:bps as int[]), cast(:currencies as text[]), cast(:paid_by as uuid[]),
+        cast(:platform as bigint[]), cast(:dao_ids as uuid[]), cast(:dao as bigint[]))""")
 
 
 async def post_batch(
@@ -54,9 +64,60 @@ async def find_answer(tx: Transaction, attempt: Attempt) -> Answer | None:
     return _answer(row.resource_id, False, other, *row[2:])
 
 
+async def claim_key(tx: Transaction, attempt: Attempt, resource_id: UUID) -> bool:
+    """Store an attempt that posts nothing yet, unless its key is taken; tell if it was free."""
+    return await _add_key(tx, attempt, resource_id, None)
+
+
 async def burn_key(tx: Transaction, attempt: Attempt, resource_id: UUID, refusal: Refusal) -> bool:
-    """Store a refusal under a key, unless the key is taken. Tell whether it was free."""
-    burnt = await tx.execute(
+    """Store a refusal under a key, unless the key is taken; tell whether it was free."""
+    return await _add_key(tx, attempt, resource_id, {"code": refusal.code, **refusal.facts})
+
+
+async def find_claim(tx: Transaction, attempt: Attempt) -> UUID | Refusal | Taken:
+    """Read what an attempt that was claimed before made, or was told."""
+    row = (await tx.execute(text(FIND), {"key": attempt.key})).one()
+    if row.request_hash != attempt.request_hash:
+        return Taken(row.request_hash)
+    if row.problem is not None:
+        facts = dict(row.problem)
+        return Refusal(facts.pop("code"), facts, replayed=True)
+    made: UUID = row.resource_id
+    return made
+
+
+async def lock_balances(tx: Transaction, account_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """Lock balances, sorted, and read what is available in each."""
+    locked = text("select account_id, posted - held as available from lock_balances(:ids)")
+    rows = await tx.execute(locked, {"ids": list(account_ids)})
+    return {row.account_id: row.available for row in rows}
+
+
+async def add_fees(tx: Transaction, fees: Sequence[Fee]) -> None:
+    """Write what was taken of each transaction."""
+    await tx.execute(
+        ADD_FEES,
+        {
+            "ids": [fee.transaction_id for fee in fees],
+            "whats": [fee.what.value for fee in fees],
+            "types": [fee.fee_type for fee in fees],
+            "categories": [fee.fee_category for fee in fees],
+            "bases": [fee.base_amount for fee in fees],
+            "amounts": [fee.fee_amount for fee in fees],
+            "bps": [fee.fee_bps for fee in fees],
+            "currencies": [fee.currency for fee in fees],
+            "paid_by": [fee.paid_by for fee in fees],
+            "platform": [fee.platform_revenue for fee in fees],
+            "dao_ids": [fee.dao_id for fee in fees],
+            "dao": [fee.dao_revenue for fee in fees],
+        },
+    )
+
+
+async def _add_key(
+    tx: Transaction, attempt: Attempt, resource_id: UUID, problem: dict[str, Any] | None
+) -> bool:
+    added = await tx.execute(
         text(
             """insert into idempotency (key, request_hash, resource_id, problem)
                values (:key, :hash, :id, :problem) on conflict do nothing"""
@@ -65,10 +126,10 @@ async def burn_key(tx: Transaction, attempt: Attempt, resource_id: UUID, refusal
             "key": attempt.key,
             "hash": attempt.request_hash,
             "id": resource_id,
-            "problem": Jsonb({"code": refusal.code, **refusal.facts}),
+            "problem": None if problem is None else Jsonb(problem),
         },
     )
-    return burnt.rowcount == 1
+    return added.rowcount == 1
 
 
 def _answer(

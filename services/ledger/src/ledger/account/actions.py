@@ -1,0 +1,123 @@
+"""What can be done with accounts: open them, and freeze them as their owners stand."""
+
+from collections.abc import Collection, Mapping, Sequence
+from uuid import UUID
+
+from hazina import outbox
+from hazina.pg import SERVICE, Database, Transaction
+from ledger.account import rules, store
+from ledger.account.events import AccountOpened
+from ledger.account.rules import (
+    Account,
+    Asset,
+    Counted,
+    Newcomer,
+    OwnerType,
+    Purpose,
+    Standing,
+    State,
+)
+
+KNOWN_MAX = 500_000  # accounts that a process remembers as open; about 60 MB
+
+
+class Directory:
+    """What there is: assets, and which accounts are open. A yes is remembered: none is deleted."""
+
+    def __init__(self, db: Database) -> None:
+        """Remember nothing yet."""
+        self._db = db
+        self._known: set[UUID] = set()
+        self._assets: Mapping[str, Asset] = {}
+
+    async def assets(self) -> Mapping[str, Asset]:
+        """Give what can be held, by code. A new asset comes with a migration and a restart."""
+        if not self._assets:
+            async with self._db.reading(SERVICE) as tx:
+                self._assets = {asset.code: asset for asset in await store.list_assets(tx)}
+        return self._assets
+
+    async def find(self, id: UUID) -> Account:
+        """Give the open account with this id. Raises `AccountUnknown`."""
+        async with self._db.reading(SERVICE) as tx:
+            return await store.read_name(tx, id)
+
+    async def ensure(self, *accounts: Account) -> None:
+        """Open those of `accounts` that are not open yet. Raises `OwnerUnknown`."""
+        unsure = [account for account in accounts if account.id not in self._known]
+        if not unsure:
+            return
+        async with self._db.transaction(SERVICE) as tx:
+            await ensure_in(tx, unsure)
+        if len(self._known) > KNOWN_MAX:
+            self._known.clear()
+        self._known.update(account.id for account in unsure)
+
+
+async def list_assets_in(tx: Transaction) -> set[str]:
+    """List the codes of what can be held."""
+    return {asset.code for asset in await store.list_assets(tx)}
+
+
+async def ensure_in(tx: Transaction, accounts: Collection[Account]) -> None:
+    """Open those of `accounts` that are not open yet, inside the service's `tx`."""
+    open_ids = await store.list_open(tx, accounts)
+    missing = [account for account in accounts if account.id not in open_ids]
+    if not missing:
+        return
+    owners = {account.owner_id for account in missing if account.owner_id}
+    states = await store.lock_states(tx, owners)
+    orgs = await store.list_orgs(tx, owners | {a.dao_id for a in missing if a.dao_id})
+
+    for account in missing:
+        rules.require_owner(account, users=states, orgs=orgs)
+
+    await _open(tx, missing, states)
+
+
+async def welcome(tx: Transaction, newcomers: Sequence[Newcomer]) -> None:
+    """Give new users their coins, their earnings and their totals: all at zero."""
+    ids = [newcomer.user_id for newcomer in newcomers]
+    await store.add_users(tx, newcomers)
+    await store.add_totals(tx, ids)
+    states = await store.lock_states(tx, ids)
+    purposes = (Purpose.AVAILABLE, Purpose.EARNINGS)
+    await _open(tx, [rules.of_user(id, purpose) for id in ids for purpose in purposes], states)
+
+
+async def count_in(tx: Transaction, counted: Sequence[Counted]) -> None:
+    """Add to users' totals, inside the transaction that moved the coins."""
+    await store.add_to_totals(tx, counted)
+
+
+async def freeze_in(tx: Transaction, account_ids: Sequence[UUID]) -> None:
+    """Let nothing leave or enter these accounts until staff say otherwise."""
+    await store.flag_balances(tx, account_ids, put=rules.BY_STAFF)
+
+
+async def follow(tx: Transaction, standings: Sequence[Standing]) -> None:
+    """Freeze or thaw users' accounts as they stand now; older news changes nothing."""
+    for standing in standings:
+        if not await store.set_state(tx, standing):
+            continue
+        ids = await store.list_ids_of_user(tx, standing.user_id)
+        flags = rules.flags_in(standing.state)
+        await store.flag_balances(tx, ids, clear=rules.BY_STATE, put=flags)
+
+
+async def _open(tx: Transaction, accounts: Sequence[Account], states: dict[UUID, State]) -> None:
+    opened = await store.open_accounts(tx, accounts, states)
+    told = [account for account in opened if account.owner_type is not OwnerType.PLATFORM]
+    await outbox.publish(tx, *(_opened(account) for account in told))
+
+
+def _opened(account: Account) -> AccountOpened:
+    assert account.owner_id is not None
+    return AccountOpened(
+        account_id=account.id,
+        owner_type=account.owner_type.value,
+        owner_id=account.owner_id,
+        dao_id=account.dao_id,
+        asset=account.asset,
+        purpose=account.purpose.value,
+    )

@@ -1,0 +1,243 @@
+"""What can be done with purchases: start one, and believe a provider that it was paid."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from hazina import idempotency, ids, outbox
+from hazina.auth import Caller, StepUpRequired
+from hazina.auth.caller import FRESH_S
+from hazina.pg import SERVICE, Database, Transaction
+from hazina.problems import Unavailable
+from ledger.account import actions as accounts
+from ledger.account.rules import Account, Counted, Purpose, of_user
+from ledger.posting import actions as posting
+from ledger.posting.actions import attempt_of
+from ledger.posting.rules import Posting, Receipt, Refusal, What, legs, of_our_own
+from ledger.providers.notices import Fact, Notice
+from ledger.providers.rails import Rails
+from ledger.purchase import rules, store
+from ledger.purchase.events import PurchaseConfirmed
+from ledger.purchase.rules import ProviderUnavailable, Purchase, Reason, Status, Step
+
+LOOK_WAIT = timedelta(seconds=30)  # between two questions to a provider about one payment
+EXPIRE_ROWS = 100
+LOOK_ROWS = 20
+SECOND_FACTOR = 2
+
+
+async def start(
+    db: Database,
+    rails: Rails,
+    caller: Caller,
+    *,
+    package_id: UUID,
+    currency: str,
+    provider: str,
+    asked: idempotency.Attempt,
+) -> Purchase:
+    """Begin to buy a package, once per key; the purchase waits for the provider's word.
+
+    Raises `PackageUnknown`, `NoPrice`, `StepUpRequired`, `ProviderUnavailable`. When the provider
+    does not answer the purchase is kept, and the same key goes on with it.
+    """
+    async with db.transaction(SERVICE) as tx:
+        id = ids.new()
+        claimed = await posting.claim_in(tx, attempt_of(asked), id)
+        if claimed != id:
+            asked.replay()
+            purchase = await store.read_purchase(tx, claimed)
+        else:
+            package = await store.find_package(tx, package_id)
+            purchase = rules.start(
+                package,
+                currency=currency,
+                provider=provider,
+                profile_id=caller.require_user(),
+                id=id,
+                now=asked.at,
+            )
+            assert package is not None
+            if rules.is_large(package, rails.review_from_usd_cents) and caller.aal < SECOND_FACTOR:
+                raise StepUpRequired(required_aal=SECOND_FACTOR, max_age_s=FRESH_S)
+            await store.add_purchase(tx, purchase)
+    if purchase.status is Status.PENDING and purchase.provider_token is None:
+        purchase = await _ask_provider(db, rails, purchase)
+    return purchase
+
+
+async def receive(db: Database, rails: Rails, notice: Notice, raw: bytes, now: datetime) -> bool:
+    """Take a notification that was verified, in one transaction; tell whether it was a duplicate.
+
+    Any number of deliveries, in any order and at once, count a payment once.
+    """
+    async with db.transaction(SERVICE) as tx:
+        if not await store.add_event(tx, notice, raw):
+            return True
+        purchase = await store.lock_purchase(
+            tx, id=notice.purchase_id, payment_id=notice.payment_id
+        )
+        if purchase is None or notice.fact is Fact.OTHER:
+            await store.set_event(tx, notice, "ignored")
+            return False
+        match notice.fact:
+            case Fact.PAID:
+                step = await _pay(tx, rails, purchase, notice, now)
+            case Fact.FAILED:
+                step = await _fail(tx, purchase)
+            case _:
+                step = Step.PARK
+        await store.set_event(tx, notice, "parked" if step is Step.PARK else "done")
+        return step is Step.NOTHING
+
+
+async def expire(db: Database, now: datetime) -> int:
+    """Give up purchases that nobody paid within a day; tell how many."""
+    async with db.transaction(SERVICE) as tx:
+        return await store.expire(tx, now, limit=EXPIRE_ROWS)
+
+
+async def list_due_looks(db: Database, now: datetime) -> list[UUID]:
+    """List large purchases whose payment we have not seen with our own eyes yet."""
+    async with db.reading(SERVICE) as tx:
+        return list(await store.list_due_looks(tx, now, limit=LOOK_ROWS))
+
+
+async def look(db: Database, rails: Rails, id: UUID, now: datetime) -> bool:
+    """Ask the provider itself whether a large payment is real, and confirm if so; tell if so."""
+    async with db.reading(SERVICE) as tx:
+        purchase = await store.read_purchase(tx, id)
+    assert purchase.provider_payment_id is not None, "a second look follows a payment"
+    found = await rails.stripe.find_payment(purchase.provider_payment_id)
+    agrees = found.paid and (found.amount, found.currency) == (purchase.amount, purchase.currency)
+    async with db.transaction(SERVICE) as tx:
+        held = await store.lock_purchase(tx, id=id, payment_id=None)
+        if held is None or (held.status, held.reason) != (Status.REVIEW, Reason.SECOND_LOOK):
+            return False
+        if not agrees:
+            await store.put_off(tx, id, now + LOOK_WAIT)
+            return False
+        event_id = f"look:{found.payment_id}"
+        await _confirm(tx, held, payment_id=found.payment_id, event_id=event_id)
+    return True
+
+
+async def _ask_provider(db: Database, rails: Rails, purchase: Purchase) -> Purchase:
+    """Have the provider wait for the payment, outside of any transaction."""
+    try:
+        intent = await rails.stripe.create_intent(purchase.id, purchase.amount, purchase.currency)
+    except Unavailable as trouble:
+        raise ProviderUnavailable(retry_after_s=5) from trouble
+    async with db.transaction(SERVICE) as tx:
+        await store.set_intent(tx, purchase.id, intent)
+        return await store.read_purchase(tx, purchase.id)
+
+
+async def _pay(
+    tx: Transaction, rails: Rails, purchase: Purchase, notice: Notice, now: datetime
+) -> Step:
+    assert notice.payment_id is not None, "what was paid has an id"
+    package = await store.find_package(tx, purchase.package_id)
+    large = package is None or rules.is_large(package, rails.review_from_usd_cents)
+
+    step = rules.after_payment(purchase, notice, large=large)
+
+    match step:
+        case Step.CONFIRM:
+            await _confirm(tx, purchase, payment_id=notice.payment_id, event_id=notice.event_id)
+        case Step.REVIEW_AGAIN:
+            await store.set_status(
+                tx,
+                purchase.id,
+                Status.REVIEW,
+                reason=Reason.SECOND_LOOK,
+                payment_id=notice.payment_id,
+                look_at=now,
+            )
+        case Step.REVIEW_AMOUNT:
+            paid = (notice.amount, notice.currency)
+            await _review(tx, purchase, notice.payment_id, paid, Reason.AMOUNT_MISMATCH)
+    return step
+
+
+async def _fail(tx: Transaction, purchase: Purchase) -> Step:
+    step = rules.after_cancel(purchase)
+    if step is Step.FAIL:
+        await store.set_status(tx, purchase.id, Status.FAILED, reason=Reason.CANCELED)
+    return step
+
+
+async def _confirm(tx: Transaction, purchase: Purchase, *, payment_id: str, event_id: str) -> None:
+    """Turn a payment into coins: debt first, then the buyer's purse."""
+    assets = await accounts.list_assets_in(tx)
+    # Coins follow the product: money of a currency that nobody can hold here is not booked.
+    named = [account for account in rules.accounts(purchase) if account.asset in assets]
+    debt_account = of_user(purchase.profile_id, Purpose.DEBT)
+    await accounts.ensure_in(tx, [a for a in named if a != debt_account])
+    available = await posting.lock_in(tx, named)
+    debt = -available.get(debt_account.id, 0)
+
+    moves = [move for move in rules.confirmation(purchase, debt) if move[0].asset in assets]
+    answer = await _post(tx, purchase, payment_id, "confirm", moves)
+    if isinstance(answer, Refusal):
+        paid = (purchase.amount, purchase.currency)
+        await _review(tx, purchase, payment_id, paid, Reason.ACCOUNT_FROZEN)
+        return
+
+    await store.set_confirmed(
+        tx,
+        purchase.id,
+        payment_id=payment_id,
+        event_id=event_id,
+        transaction_id=answer.id,
+        at=answer.created_at,
+    )
+    await accounts.count_in(tx, [Counted(purchase.profile_id, purchased=purchase.coins)])
+    await outbox.publish(tx, _confirmed(purchase, answer, rules.debt_repaid(purchase, debt)))
+
+
+async def _review(
+    tx: Transaction, purchase: Purchase, payment_id: str, paid: tuple[int, str], reason: Reason
+) -> None:
+    """Keep a payment that cannot become coins where somebody will look at it."""
+    amount, currency = paid
+    if amount > 0 and currency in await accounts.list_assets_in(tx):
+        moves = rules.suspense(purchase.provider, amount, currency)
+        await accounts.ensure_in(tx, [account for account, _ in moves])
+        answer = await _post(tx, purchase, payment_id, "review", moves)
+        assert isinstance(answer, Receipt), "the platform's own accounts have room"
+    await store.set_status(tx, purchase.id, Status.REVIEW, reason=reason, payment_id=payment_id)
+
+
+async def _post(
+    tx: Transaction,
+    purchase: Purchase,
+    payment_id: str,
+    transition: str,
+    moves: Iterable[tuple[Account, int]],
+) -> Receipt | Refusal:
+    return await posting.post_in(
+        tx,
+        Posting(
+            id=ids.new(),
+            attempt=of_our_own(purchase.provider, payment_id, transition),
+            what=What.PURCHASE,
+            legs=legs(moves),
+            reference=str(purchase.id),
+        ),
+    )
+
+
+def _confirmed(purchase: Purchase, receipt: Receipt, debt_repaid: int) -> PurchaseConfirmed:
+    return PurchaseConfirmed(
+        purchase_id=purchase.id,
+        user_id=purchase.profile_id,
+        provider=purchase.provider,
+        package_id=purchase.package_id,
+        coin_amount=purchase.coin_amount,
+        bonus_coins=purchase.bonus_coins,
+        amount=purchase.amount,
+        currency=purchase.currency,
+        debt_repaid=debt_repaid,
+        transaction_id=receipt.id,
+    )

@@ -1,0 +1,201 @@
+"""When a purchase becomes coins, and what moves when it does. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum, auto
+from uuid import UUID
+
+from hazina.problems import Kind, Problem
+from ledger.account.rules import Account, Purpose, of_platform, of_user
+from ledger.providers.notices import Notice
+
+OPEN_FOR = timedelta(hours=24)  # how long a payer may take
+
+
+class PackageUnknown(Problem, code="purchase.package_unknown", kind=Kind.UNKNOWN):
+    """There is no such package of coins."""
+
+
+class NoPrice(Problem, code="purchase.no_price", kind=Kind.INVALID):
+    """This package is not sold in that currency."""
+
+
+class PurchaseUnknown(Problem, code="purchase.unknown", kind=Kind.UNKNOWN):
+    """There is no such purchase, or not for you."""
+
+
+class ProviderUnavailable(Problem, code="purchase.provider_unavailable", kind=Kind.UNAVAILABLE):
+    """The payment provider does not answer; the purchase is kept, ask again with the same key."""
+
+
+class Status(StrEnum):
+    """How far a purchase has come."""
+
+    PENDING = "pending"
+    CONFIRMED = "confirmed"
+    REVIEW = "review"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    REFUNDED = "refunded"
+    CHARGEBACK = "chargeback"
+
+
+class Reason(StrEnum):
+    """Why a purchase is in review, or failed."""
+
+    AMOUNT_MISMATCH = "amount_mismatch"
+    SECOND_LOOK = "second_look"
+    ACCOUNT_FROZEN = "account_frozen"
+    CANCELED = "canceled"
+
+
+CLEARING = {
+    "stripe": Purpose.CLEARING_STRIPE,
+    "apple": Purpose.CLEARING_APPLE,
+    "google": Purpose.CLEARING_GOOGLE,
+    "mpesa": Purpose.CLEARING_MPESA,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """Coins that are sold at once, and what they cost by currency, in minor units."""
+
+    id: UUID
+    code: str
+    name: str
+    coin_amount: int
+    bonus_coins: int
+    apple_product_id: str | None
+    google_product_id: str | None
+    is_active: bool
+    prices: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """Coins that somebody wants to buy, with their price as it was then."""
+
+    id: UUID
+    profile_id: UUID
+    package_id: UUID
+    provider: str
+    coin_amount: int
+    bonus_coins: int
+    amount: int
+    currency: str
+    status: Status
+    expires_at: datetime
+    reason: str | None = None
+    provider_payment_id: str | None = None
+    provider_token: str | None = None
+    refunded_amount: int = 0
+    clawed_coins: int = 0
+    transaction_id: UUID | None = None
+    confirmed_at: datetime | None = None
+
+    @property
+    def coins(self) -> int:
+        """All coins that it gives."""
+        return self.coin_amount + self.bonus_coins
+
+
+class Step(StrEnum):
+    """What a notification does to a purchase."""
+
+    NOTHING = auto()  # it was counted before
+    PARK = auto()  # somebody must look at it
+    CONFIRM = auto()
+    FAIL = auto()
+    REVIEW_AMOUNT = auto()
+    REVIEW_AGAIN = auto()
+
+
+def start(
+    package: Package | None,
+    *,
+    currency: str,
+    provider: str,
+    profile_id: UUID,
+    id: UUID,
+    now: datetime,
+) -> Purchase:
+    """Begin a purchase at today's price, or refuse by the first broken rule in this order."""
+    if package is None or not package.is_active:
+        raise PackageUnknown
+    amount = package.prices.get(currency)
+    if amount is None:
+        raise NoPrice(currency=currency, sold_in=sorted(package.prices))
+    return Purchase(
+        id=id,
+        profile_id=profile_id,
+        package_id=package.id,
+        provider=provider,
+        coin_amount=package.coin_amount,
+        bonus_coins=package.bonus_coins,
+        amount=amount,
+        currency=currency,
+        status=Status.PENDING,
+        expires_at=now + OPEN_FOR,
+    )
+
+
+def is_large(package: Package, review_from_usd_cents: int) -> bool:
+    """Say whether a package is worth a second look; one without a price in dollars always is."""
+    worth = package.prices.get("USD")
+    return worth is None or worth >= review_from_usd_cents
+
+
+def after_payment(purchase: Purchase, notice: Notice, *, large: bool) -> Step:
+    """Say what a payment does. Late is not too late: a real payment wins over failed, expired."""
+    known = purchase.provider_payment_id
+    if known is not None and known != notice.payment_id:
+        return Step.PARK  # paid a second time
+    if purchase.status not in {Status.PENDING, Status.FAILED, Status.EXPIRED}:
+        return Step.NOTHING
+    if (notice.amount, notice.currency) != (purchase.amount, purchase.currency):
+        return Step.REVIEW_AMOUNT
+    return Step.REVIEW_AGAIN if large else Step.CONFIRM
+
+
+def after_cancel(purchase: Purchase) -> Step:
+    """Say what a cancelled payment does: nothing, once there was another word about it."""
+    return Step.FAIL if purchase.status is Status.PENDING else Step.NOTHING
+
+
+def accounts(purchase: Purchase) -> tuple[Account, ...]:
+    """Name every account that a confirmation may move."""
+    return (
+        of_user(purchase.profile_id),
+        of_user(purchase.profile_id, Purpose.DEBT),
+        of_platform(Purpose.ISSUE),
+        of_platform(CLEARING[purchase.provider], purchase.currency),
+        of_platform(Purpose.FLOAT, purchase.currency),
+    )
+
+
+def debt_repaid(purchase: Purchase, debt: int) -> int:
+    """Say how many of the coins repay what their buyer owes (`debt`, not negative)."""
+    assert debt >= 0, "debt is counted as a positive number of coins"
+    return min(purchase.coins, debt)
+
+
+def confirmation(purchase: Purchase, debt: int) -> tuple[tuple[Account, int], ...]:
+    """Say what moves when a purchase is confirmed: coins to the buyer, debt first; money to us."""
+    purse, owed, issue, clearing, fiat = accounts(purchase)
+    repaid = debt_repaid(purchase, debt)
+    return (
+        (issue, -purchase.coins),
+        (owed, repaid),
+        (purse, purchase.coins - repaid),
+        (clearing, -purchase.amount),
+        (fiat, purchase.amount),
+    )
+
+
+def suspense(provider: str, amount: int, currency: str) -> tuple[tuple[Account, int], ...]:
+    """Say what moves when money came that we cannot place: from clearing to suspense."""
+    return (
+        (of_platform(CLEARING[provider], currency), -amount),
+        (of_platform(Purpose.SUSPENSE, currency), amount),
+    )

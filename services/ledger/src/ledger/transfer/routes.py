@@ -1,0 +1,193 @@
+"""Transfers over HTTP, and every transaction that its reader took part in."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Self
+from uuid import UUID
+
+import msgspec
+from fastapi import APIRouter
+from pydantic import AfterValidator, Field, model_validator
+
+from hazina.auth import Caller, Forbidden, Signed
+from hazina.auth.permissions import allowed
+from hazina.chassis import Db, Page, Paged, Wire, refuses
+from hazina.idempotency import KeyedForGood
+from hazina.money import AMOUNT_MAX
+from ledger.account.actions import Directory
+from ledger.account.rules import (
+    Account,
+    AccountClosed,
+    AccountFrozen,
+    AccountUnknown,
+    InsufficientFunds,
+    LimitExceeded,
+    OwnerType,
+    OwnerUnknown,
+    Purpose,
+    can_be,
+)
+from ledger.parts import TheBook, TheDirectory
+from ledger.posting.rules import Busy
+from ledger.transfer import actions, rules, store
+from ledger.transfer.rules import (
+    AssetNotTransferable,
+    AssetUnknown,
+    Mover,
+    Order,
+    SameAccount,
+    TransactionUnknown,
+)
+
+router = APIRouter(prefix="/ledger/v1", tags=["transfer"])
+
+METADATA_BYTES_MAX = 2048
+REFERENCE_LENGTH_MAX = 255
+WRITE = "ledger:write"  # the scope with which another service moves money
+
+
+def _small(metadata: dict[str, Any]) -> dict[str, Any]:
+    if len(msgspec.json.encode(metadata)) > METADATA_BYTES_MAX:
+        raise ValueError(f"metadata may be {METADATA_BYTES_MAX} bytes of JSON")
+    return metadata
+
+
+Amount = Annotated[int, Field(ge=1, le=AMOUNT_MAX)]
+Reference = Annotated[str, Field(min_length=1, max_length=REFERENCE_LENGTH_MAX)]
+Metadata = Annotated[dict[str, Any], AfterValidator(_small)]
+
+
+class AccountName(Wire):
+    """Whose account, and which of theirs: `available` unless said."""
+
+    owner_type: OwnerType
+    owner_id: UUID | None = None
+    dao_id: UUID | None = None
+    purpose: Purpose = Purpose.AVAILABLE
+
+    @model_validator(mode="after")
+    def _can_be(self) -> Self:
+        if not can_be(self.owner_type, self.owner_id, self.purpose):
+            raise ValueError("nobody can have such an account")
+        return self
+
+
+class TransferCreate(Wire):
+    """What to move, in minor units of an asset, from one account to another."""
+
+    payer: Annotated[UUID | AccountName, Field(alias="from")]
+    payee: Annotated[UUID | AccountName, Field(alias="to")]
+    asset: Annotated[str, Field(min_length=1, max_length=16)]
+    amount: Amount
+    reference: Reference | None = None
+    metadata: Metadata = Field(default_factory=dict)
+
+
+class LegRead(Wire):
+    """One account's part; what it left behind is shown to who may read the account."""
+
+    account_id: UUID
+    amount: int
+    balance_after: int | None = None
+    seq: int | None = None
+
+
+class TransactionRead(Wire):
+    """A movement of money, in minor units of an asset."""
+
+    id: UUID
+    kind: str
+    asset: str
+    amount: int
+    legs: list[LegRead]
+    reference: str | None
+    metadata: Mapping[str, Any]
+    reverses: UUID | None
+    created_at: datetime
+
+
+def _shown(made: rules.Transaction) -> TransactionRead:
+    legs = [
+        LegRead(account_id=leg.account_id, amount=leg.amount)
+        if leg.seq is None
+        else LegRead.of(leg)
+        for leg in made.legs
+    ]
+    return TransactionRead(
+        id=made.id,
+        kind=made.kind,
+        asset=made.asset,
+        amount=made.amount,
+        legs=legs,
+        reference=made.reference,
+        metadata=made.metadata,
+        reverses=made.reverses,
+        created_at=made.created_at,
+    )
+
+
+def mover_of(caller: Caller) -> Mover:
+    """Say whose money a caller may move."""
+    if caller.service is not None:
+        caller.require_scope(WRITE)
+        return Mover(None, trusted=True)
+    owner = allowed(caller.org_role, "ledger.move")
+    staff = caller.actor.role != "user"
+    return Mover(caller.user_id, caller.org_id if owner else None, trusted=staff)
+
+
+async def _account(named: UUID | AccountName, asset: str, directory: Directory) -> Account:
+    if isinstance(named, UUID):
+        account = await directory.find(named)
+        if account.asset != asset:
+            raise AccountUnknown
+        return account
+    return Account(named.owner_type, named.owner_id, asset, named.purpose, named.dao_id)
+
+
+@router.post(
+    "/transfers",
+    status_code=201,
+    response_model_exclude_unset=True,
+    responses=refuses(
+        *(SameAccount, AssetUnknown, AssetNotTransferable, Forbidden, OwnerUnknown, AccountUnknown),
+        *(AccountClosed, AccountFrozen, InsufficientFunds, LimitExceeded, Busy),
+    ),
+)
+async def post_transfer(
+    ask: TransferCreate,
+    caller: Signed,
+    asked: KeyedForGood,
+    book: TheBook,
+    directory: TheDirectory,
+) -> TransactionRead:
+    """Move money from one account to another, once per key."""
+    mover = mover_of(caller)
+    payer = await _account(ask.payer, ask.asset, directory)
+    payee = await _account(ask.payee, ask.asset, directory)
+    order = Order(payer, payee, ask.amount, ask.reference, ask.metadata)
+    return _shown(await actions.transfer(book, directory, mover, order, asked=asked))
+
+
+@router.get(
+    "/transactions/{transaction_id}",
+    response_model_exclude_unset=True,
+    responses=refuses(TransactionUnknown),
+)
+async def get_transaction(transaction_id: UUID, caller: Signed, db: Db) -> TransactionRead:
+    """Show a transaction that the caller took part in."""
+    async with db.reading(caller.actor) as tx:
+        return _shown(await store.read_transaction(tx, transaction_id))
+
+
+@router.get("/transactions", response_model_exclude_unset=True)
+async def list_transactions(
+    reference: Reference, caller: Signed, db: Db, paging: Paged
+) -> Page[TransactionRead]:
+    """List the transactions with a reference that the caller took part in."""
+    (after,) = paging.after(UUID) or (None,)
+    async with db.reading(caller.actor) as tx:
+        found = await store.list_transactions(
+            tx, reference=reference, after=after, limit=paging.fetch
+        )
+    return paging.page([_shown(t) for t in found], key=lambda t: (t.id,), shape=TransactionRead)

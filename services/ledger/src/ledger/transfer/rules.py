@@ -1,0 +1,97 @@
+"""Which transfers make sense, and whose money somebody may move. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from hazina.problems import Kind, Problem
+from ledger.account.rules import Account, Asset, OwnerType, Purpose
+
+
+class SameAccount(Problem, code="transfer.same_account", kind=Kind.INVALID):
+    """Money moves from one account to another."""
+
+
+class AssetUnknown(Problem, code="transfer.asset_unknown", kind=Kind.INVALID):
+    """There is no such asset."""
+
+
+class AssetNotTransferable(Problem, code="transfer.asset_not_transferable", kind=Kind.INVALID):
+    """This asset is not sent from one to another."""
+
+
+class TransactionUnknown(Problem, code="transaction.unknown", kind=Kind.UNKNOWN):
+    """There is no such transaction, or not for you."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mover:
+    """Who asks: a user, for themselves or for an organisation they own, or somebody trusted."""
+
+    user_id: UUID | None
+    org_id: UUID | None = None  # only where they may move its money
+    trusted: bool = False  # staff, or a service with the scope: any account
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a transfer is to move, in minor units."""
+
+    payer: Account
+    payee: Account
+    amount: int
+    reference: str | None
+    metadata: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One leg of a transaction; what it left behind only for who may read the account."""
+
+    account_id: UUID
+    amount: int
+    balance_after: int | None
+    seq: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """A movement of money as its reader may see it, in minor units."""
+
+    id: UUID
+    kind: str
+    asset: str
+    amount: int
+    legs: tuple[Line, ...]
+    reference: str | None
+    metadata: Mapping[str, Any]
+    reverses: UUID | None
+    created_at: datetime
+
+
+def transfer(mover: Mover, order: Order, assets: Mapping[str, Asset]) -> None:
+    """Let `order` stand, or refuse by the first broken rule in this order."""
+    if order.payer.id == order.payee.id:
+        raise SameAccount
+    asset = assets.get(order.payer.asset)
+    if asset is None:
+        raise AssetUnknown(asset=order.payer.asset)
+    if not asset.transferable and not mover.trusted:
+        raise AssetNotTransferable(asset=asset.code)
+    assert order.payer.asset == order.payee.asset, "a transfer moves one asset"
+
+
+def may_move(mover: Mover, order: Order) -> bool:
+    """Say whether the mover may do this: spend their own `available`, into another's."""
+    payer, payee = order.payer, order.payee
+    own = {OwnerType.USER: mover.user_id, OwnerType.ORG: mover.org_id}.get(payer.owner_type)
+    spends_own = own is not None and payer.owner_id == own and payer.purpose is Purpose.AVAILABLE
+    return mover.trusted or (spends_own and payee.purpose is Purpose.AVAILABLE)
+
+
+def may_read(mover: Mover, account: Account) -> bool:
+    """Say whether the mover may see what an account holds."""
+    own = {OwnerType.USER: mover.user_id, OwnerType.ORG: mover.org_id}.get(account.owner_type)
+    return mover.trusted or (own is not None and account.owner_id == own)
