@@ -91,29 +91,41 @@ async def serve(service: Service, wanted: frozenset[str]) -> None:
     Unready at once; open requests get `drain_s`; timers, relay and listener finish the
     transaction they are in.
     """
-    await _wait_for_database(service)
+    await asyncio.to_thread(_wait, service, service.db.dsn)
     app = asgi(service, api="http" in wanted)
     stop = asyncio.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, stop.set)
     with listen(service.name, service.settings.host, service.settings.port) as taken:
-        serving_http = server(service, app)
-        serving = asyncio.create_task(serving_http.serve(sockets=[taken]))
+        http = server(service, app)
+        serving = asyncio.create_task(http.serve(sockets=[taken]), name="http")
         serving.add_done_callback(lambda _: stop.set())
-        beside = [
-            asyncio.create_task(_beside(service, name, run, stop), name=name)
-            for name, run in roles.runners(service, wanted).items()
-        ]
-        app.state.tasks = {task.get_name(): task for task in beside}
+        beside = _start_beside(app, wanted, stop)
         host, port = taken.getsockname()[:2]
         logger.info("listening", extra={"host": host, "port": port, "roles": sorted(wanted)})
         await stop.wait()
         logger.info("stopping")
         app.state.draining = True
-        serving_http.should_exit = True
+        http.should_exit = True
         await _finish([serving, *beside], service.settings.drain_s)
     await service.db.close()
     logger.info("stopped")
+
+
+def _start_beside(
+    app: FastAPI, wanted: frozenset[str], stop: asyncio.Event
+) -> list[asyncio.Task[None]]:
+    """Start everything that runs beside the requests; /livez watches over it."""
+    service: Service = app.state.service
+    running = roles.runners(service, wanted)
+    if "http" in wanted:
+        running["revocations"] = app.state.verifier.revocations.run
+    tasks = {
+        name: asyncio.create_task(_beside(service, name, run, stop), name=name)
+        for name, run in running.items()
+    }
+    app.state.tasks = tasks
+    return list(tasks.values())
 
 
 async def _beside(service: Service, name: str, run: roles.Runner, stop: asyncio.Event) -> None:
@@ -136,12 +148,8 @@ async def _finish(tasks: list[asyncio.Task[None]], drain_s: float) -> None:
             logger.error("ended badly", exc_info=ended)
 
 
-async def _wait_for_database(service: Service) -> None:
-    """Wait politely until PostgreSQL answers; the broker is never waited for."""
-    await asyncio.to_thread(_wait, service, service.db.dsn)
-
-
 def _wait(service: Service, dsn: str) -> None:
+    """Wait politely until PostgreSQL answers; the broker is never waited for."""
     give_up = time.monotonic() + service.settings.database_wait_s
     told = False
     while True:
