@@ -4,7 +4,7 @@ import base64
 import binascii
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, Json, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from hazina.chassis import ServiceSettings
@@ -44,8 +44,3 @@ class Settings(ServiceSettings):
     mail_from: str = Field("Hazina <no-reply@hazina.local>", description="Who mails come from.")
     app_url: str = Field("https://app.hazina.local", description="Where links in mails lead.")
     access_token_s: int = Field(300, ge=60, le=300, description="Seconds an access token lives.")
-    clients: Json[dict[str, dict[str, str]]] = Field(
-        default_factory=dict,
-        description='Services with a token of their own: {"ledger": {"secret_sha256": "…",'
-        ' "scope": "streaming:presence"}}.',
-    )

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -55,10 +56,11 @@ def _place(kid: str) -> str:
 class Ring:
     """The signing keys as one process knows them; with the database down it goes on with those."""
 
-    def __init__(self, db: Database, vault: Vault) -> None:
-        """Read from `db`, at first when it is asked to `load`."""
+    def __init__(self, db: Database, vault: Vault, clock: Callable[[], datetime]) -> None:
+        """Read from `db`, at first when a key is wanted."""
         self._db = db
         self._vault = vault
+        self._clock = clock
         self._loaded_at: datetime | None = None
         self._loading = asyncio.Lock()
         self._signer: ECKey | None = None
@@ -66,21 +68,24 @@ class Ring:
         self.document = b'{"keys":[]}'  # the JWK set as it is published
         self.tag = ""  # its entity tag
 
-    async def refresh(self, now: datetime) -> None:
+    async def refresh(self) -> None:
         """Read the keys again when they were read a while ago; trouble keeps the ones known."""
-        if self._loaded_at is not None and now - self._loaded_at < RELOAD_AFTER:
+        if self._is_fresh():
             return
         async with self._loading:
-            if self._loaded_at is not None and now - self._loaded_at < RELOAD_AFTER:
+            if self._is_fresh():
                 return
             try:
-                await self.load(now)
+                await self._load(self._clock())
             except Unavailable:
                 if self._signer is None:
                     raise
                 logger.warning("signing keys not read again")
 
-    async def load(self, now: datetime) -> None:
+    def _is_fresh(self) -> bool:
+        return self._loaded_at is not None and self._clock() - self._loaded_at < RELOAD_AFTER
+
+    async def _load(self, now: datetime) -> None:
         """Read the keys, making the first ones if there are none."""
         async with self._db.reading(SERVICE) as tx:
             keys = await store.list_keys(tx)
@@ -99,6 +104,7 @@ class Ring:
 
     async def find(self, kid: str) -> ECKey | None:
         """Give the public key named `kid`: identity checks tokens with its own keys."""
+        await self.refresh()
         return await self._verifiers.find(kid)
 
     def sign(self, claims: dict[str, Any]) -> str:

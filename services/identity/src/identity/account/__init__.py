@@ -1,0 +1,1 @@
+"""Accounts: signing up, and the 41 fields that people keep about themselves."""

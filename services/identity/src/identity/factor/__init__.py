@@ -1,0 +1,1 @@
+"""Challenges: questions sent to somebody, each answered once, by one winner."""

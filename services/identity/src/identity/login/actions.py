@@ -1,0 +1,118 @@
+"""What can be done to sign in: give a password, answer a challenge, have it sent again."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from hazina.pg import SERVICE, Database
+from identity.account import actions as account
+from identity.account.rules import Account
+from identity.factor import actions as factor
+from identity.factor.rules import ChallengeRead, ChallengeWrong, shown
+from identity.login import rules, store
+from identity.login.rules import CredentialsInvalid
+from identity.message import actions as message
+from identity.session import actions as session
+from identity.session.rules import TokenSet
+from identity.trust import Trust
+
+
+@dataclass(frozen=True, slots=True)
+class From:
+    """Where a sign-in comes from."""
+
+    ip_address: str | None
+
+
+async def log_in(
+    db: Database,
+    trust: Trust,
+    *,
+    identifier: str,
+    password: str,
+    origin: From,
+    now: datetime,
+) -> TokenSet | ChallengeRead:
+    """Sign somebody in by password; who never proved their address is asked to do that first.
+
+    Raises Busy, CredentialsInvalid (unknown, wrong and locked are the same, and take the same
+    time), AccountSuspended, AccountBanned.
+    """
+    await trust.ring.refresh()
+    subject = trust.vault.mark("throttle", identifier.strip().lower())
+    async with db.reading(SERVICE) as tx:
+        locked = rules.is_locked(await store.find_throttle(tx, subject), now)
+    known = await account.find(db, identifier)
+    kept = None if known is None or locked else known.password_hash
+    # Outside any transaction: a hash takes as long as fifty of them. Locked, it is a decoy.
+    right = await trust.hasher.matches(kept, password)
+
+    if known is None or not right:
+        if not locked:
+            await _count_failure(db, subject, now)
+        raise CredentialsInvalid
+    await _rehash(db, trust, known, password)
+    async with db.transaction(SERVICE) as tx:
+        await store.remove_throttle(tx, subject)
+        if known.status == "unverified":
+            return await account.ask_again_in(tx, trust, known.id, now)
+        return await session.open_in(
+            tx, trust, known.id, amr=["pwd"], ip_address=origin.ip_address, now=now
+        )
+
+
+async def _count_failure(db: Database, subject: bytes, now: datetime) -> None:
+    async with db.transaction(SERVICE) as tx:
+        throttle = await store.find_throttle(tx, subject, hold=True)
+        await store.set_throttle(tx, subject, rules.fail(throttle, now))
+
+
+async def _rehash(db: Database, trust: Trust, known: Account, password: str) -> None:
+    """Make the hash again when its parameters are no longer today's."""
+    old = known.password_hash
+    if old is not None and trust.hasher.outdated(old):
+        await account.rehash(db, known.id, old=old, hash=await trust.hasher.hash(password))
+
+
+async def answer(
+    db: Database, trust: Trust, challenge_id: UUID, code: str, *, origin: From, now: datetime
+) -> TokenSet:
+    """Take the answer to a challenge: the right one is taken once, and signs in.
+
+    Raises ChallengeOver, ChallengeWrong, AccountSuspended, AccountBanned.
+    """
+    await trust.ring.refresh()
+    async with db.transaction(SERVICE) as tx:
+        judged = await factor.answer_in(tx, trust.vault, challenge_id, code, now)
+        if judged.right:
+            assert judged.challenge.user_id is not None, "nobody's challenge has no right answer"
+            await account.verify_email_in(tx, judged.challenge.user_id, now)
+            return await session.open_in(
+                tx,
+                trust,
+                judged.challenge.user_id,
+                amr=["otp", "email"],
+                ip_address=origin.ip_address,
+                now=now,
+            )
+    raise ChallengeWrong(attempts_left=judged.attempts_left)
+
+
+async def resend(db: Database, trust: Trust, challenge_id: UUID, *, now: datetime) -> ChallengeRead:
+    """Send another code, which replaces the last; raises ChallengeOver, ChallengeTooSoon."""
+    async with db.transaction(SERVICE) as tx:
+        challenge, code, to = await factor.renew_in(tx, trust.vault, challenge_id, now)
+        if challenge.user_id is not None:
+            link = f"{trust.app_url}/verify?challenge={challenge.id}#{code}"
+            await message.send_in(
+                tx,
+                trust.vault,
+                "signup_code",
+                to=to,
+                locale=await account.locale_in(tx, challenge.user_id),
+                user_id=challenge.user_id,
+                params={"code": code, "link": link},
+                now=now,
+                once=f"challenge:{challenge.id}:{challenge.resends}",
+            )
+        return shown(challenge)

@@ -1,0 +1,72 @@
+"""Signing in over HTTP."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from pydantic import StringConstraints
+
+from hazina.chassis import Db, Now, Wire, refuses
+from identity.factor.rules import ChallengeOver, ChallengeRead, ChallengeTooSoon, ChallengeWrong
+from identity.hasher import Busy
+from identity.login import actions
+from identity.login.actions import From
+from identity.login.rules import CredentialsInvalid
+from identity.session.rules import AccountBanned, AccountSuspended, TokenSet
+from identity.trust import Trusted
+
+router = APIRouter(prefix="/auth", tags=["login"])
+
+
+class LoginCreate(Wire):
+    """Who wants to sign in: an address or a username, and the password."""
+
+    identifier: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    password: Annotated[str, StringConstraints(max_length=1024)]
+
+
+class AnswerCreate(Wire):
+    """The code that was sent."""
+
+    method: Literal["code"]
+    code: Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$")]
+
+
+def _origin(request: Request) -> From:
+    return From(request.client.host if request.client else None)
+
+
+@router.post("/login", responses=refuses(CredentialsInvalid, AccountSuspended, AccountBanned, Busy))
+async def post_login(
+    ask: LoginCreate, request: Request, db: Db, trust: Trusted, now: Now
+) -> TokenSet | ChallengeRead:
+    """Sign in with a password."""
+    return await actions.log_in(
+        db,
+        trust,
+        identifier=ask.identifier,
+        password=ask.password,
+        origin=_origin(request),
+        now=now,
+    )
+
+
+@router.post(
+    "/challenges/{id}/answer",
+    responses=refuses(ChallengeOver, ChallengeWrong, AccountSuspended, AccountBanned),
+)
+async def post_answer(
+    id: UUID, ask: AnswerCreate, *, request: Request, db: Db, trust: Trusted, now: Now
+) -> TokenSet:
+    """Answer a challenge with the code that was sent; the right one signs in, once."""
+    return await actions.answer(db, trust, id, ask.code, origin=_origin(request), now=now)
+
+
+@router.post(
+    "/challenges/{id}/resend",
+    status_code=202,
+    responses=refuses(ChallengeOver, ChallengeTooSoon),
+)
+async def post_resend(id: UUID, db: Db, trust: Trusted, now: Now) -> ChallengeRead:
+    """Send another code; the one before it stops working."""
+    return await actions.resend(db, trust, id, now=now)

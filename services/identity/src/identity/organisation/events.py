@@ -1,0 +1,27 @@
+"""What organisations tell the other services."""
+
+from uuid import UUID
+
+from hazina.outbox import Event
+from identity.organisation.rules import OrgType, Role
+
+
+class OrgCreated(Event, type="identity.org.created", version=1, key="org_id"):
+    """An organisation was founded."""
+
+    org_id: UUID
+    version: int
+    name: str
+    slug: str
+    org_type: OrgType
+    is_personal: bool
+    owner_id: UUID
+
+
+class MemberAdded(Event, type="identity.member.added", version=1, key="org_id"):
+    """Somebody joined an organisation."""
+
+    org_id: UUID
+    user_id: UUID
+    role: Role
+    mv: int
