@@ -10,13 +10,14 @@ from pydantic import Field
 from billing.catalog import actions, rules, store
 from hazina import auth
 from hazina.auth import Signed
-from hazina.chassis import INT_MAX, Db, IfMatch, Page, PreconditionFailed, Wire, etag, refuses
+from hazina.chassis import Db, IfMatch, Page, PreconditionFailed, Wire, etag, refuses
 
 router = APIRouter(prefix="/billing/v1/plans", tags=["catalog"])
 
 Code = Annotated[str, Path(min_length=1, max_length=64)]
 Key = Annotated[str, Path(min_length=1, max_length=64)]
 Version = Annotated[int | None, Query(ge=1, le=2**31 - 1)]
+LIMIT_MAX = 10**15  # what programs that keep numbers as doubles still read exactly
 REFUSED_TO_OTHERS = (
     auth.TokenInvalid,
     auth.TokenStale,
@@ -68,7 +69,7 @@ class FeatureRead(Wire):
 class FeatureUpdate(Wire):
     """What to change of a row; what is left out stays."""
 
-    limit: Annotated[int | None, Field(ge=-INT_MAX, le=INT_MAX)] = None
+    limit: Annotated[int | None, Field(ge=-LIMIT_MAX, le=LIMIT_MAX)] = None
     flags: Annotated[dict[str, bool] | None, Field(max_length=100)] = None
     enforcement: Literal["hard", "soft"] | None = None
 
