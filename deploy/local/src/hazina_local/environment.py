@@ -1,5 +1,6 @@
 """What each service is told: addresses, passwords and keys, as environment variables."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -65,15 +66,13 @@ def _own(service: str, at: Addresses, secrets: Secrets) -> dict[str, str]:
     match service:
         case "identity":
             return {
-                "DEV": "true",
                 "PEPPER": secrets.pepper,
                 "KEK": secrets.kek,
-                "SMTP_HOST": "127.0.0.1",
-                "SMTP_PORT": str(at.smtp),
+                "SMTP_URL": f"smtp://127.0.0.1:{at.smtp}",
             }
         case "crypto":
             return {"KEK": secrets.crypto_kek}
         case "ledger":
-            return {"STRIPE_WEBHOOK_SECRET": secrets.stripe_webhook}
+            return {"STRIPE_WEBHOOK_SECRETS": json.dumps([secrets.stripe_webhook])}
         case _:
             return {}

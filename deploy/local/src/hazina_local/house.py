@@ -103,6 +103,7 @@ class House:
         )
         self._began = time.monotonic()
         self.ready = asyncio.Event()
+        self._postgres_ready = asyncio.Event()
         self._identity_ready = asyncio.Event()
         self.changed: Callable[[Part], None] = lambda _: None
 
@@ -156,6 +157,7 @@ class House:
 
     async def _start_postgres(self) -> int:
         await asyncio.to_thread(self._postgres.start)
+        self._postgres_ready.set()
         return self._postgres.pid
 
     async def _start_nats(self) -> int:
@@ -182,6 +184,8 @@ class House:
 
     def _serve(self, service: str) -> Callable[[], Awaitable[int]]:
         async def start() -> int:
+            # Five interpreters that load at once would starve the database they all wait for.
+            await self._postgres_ready.wait()
             child = Child(
                 service,
                 [sys.executable, "-m", service],

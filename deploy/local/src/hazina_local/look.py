@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from hazina.embedded import Trouble, pg_bin_dir
 from hazina.embedded.nats import OPERATOR
 from hazina_local.folder import Folder, State
@@ -27,9 +29,11 @@ def down(folder: Folder) -> bool:
     holder = folder.holder()
     if holder is None:
         return False
-    os.kill(holder, signal.SIGTERM)
+    house = psutil.Process(holder)
+    house.terminate()
     late = time.monotonic() + DOWN_WAIT_S
-    while folder.holder() is not None:
+    # A container's first process may never collect it: a zombie is as good as gone.
+    while house.is_running() and house.status() != psutil.STATUS_ZOMBIE:
         if time.monotonic() > late:
             raise Trouble(f"process {holder} did not end in {DOWN_WAIT_S} s")
         time.sleep(POLL_S)

@@ -23,7 +23,7 @@ POLL_S = 0.05
 async def serve(folder: Folder, console: Console, *, port: int | None, rates: str) -> None:
     """Run a house until SIGINT or SIGTERM; a second signal ends this process at once."""
     async with running(folder, console, port=port, rates=rates) as (house, stop):
-        console.print(screen.welcome(house.state, str(folder.path)))
+        console.print(screen.welcome(house.state, str(folder.path)), soft_wrap=True)
         if console.is_terminal:
             console.print("[dim]Ctrl-C stops everything.[/dim]")
         await stop.wait()
@@ -80,7 +80,7 @@ def detach(folder: Folder, console: Console, *, port: int | None, rates: str) ->
                 words = log.read_text().strip().splitlines()
                 raise Trouble(words[-1] if words else f"it did not start; see {log}")
             if _is_ready(folder):
-                console.print(screen.welcome(folder.state(), str(folder.path)))
+                console.print(screen.welcome(folder.state(), str(folder.path)), soft_wrap=True)
                 return
             time.sleep(POLL_S)
     child.send_signal(signal.SIGTERM)
