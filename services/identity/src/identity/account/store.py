@@ -54,8 +54,8 @@ async def find_holder(tx: Transaction, username: str) -> UUID | None:
 
 async def add_user(tx: Transaction, values: Mapping[str, Any]) -> bool:
     """Write a new user; False, and nothing written, when their address or username is taken."""
-    free = upsert(users).values(dict(values)).on_conflict_do_nothing()
-    return (await tx.execute(free)).rowcount == 1
+    free = upsert(users).values(dict(values)).on_conflict_do_nothing().returning(users.c.id)
+    return (await tx.execute(free)).one_or_none() is not None
 
 
 async def set_password(

@@ -34,7 +34,8 @@ async def add_organisation(tx: Transaction, org: Organisation) -> bool:
         "version": org.version,
     }
     free = upsert(organizations).values(values).on_conflict_do_nothing(index_elements=["slug"])
-    return (await tx.execute(free)).rowcount == 1
+    added = await tx.execute(free.returning(organizations.c.id))
+    return added.one_or_none() is not None
 
 
 async def add_member(tx: Transaction, member: Membership, joined_at: datetime) -> None:
