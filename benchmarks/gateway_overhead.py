@@ -49,15 +49,20 @@ def upstream(port: int, jwks: bytes) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    uvicorn.run(app, port=port, log_level="critical", lifespan="off", http="httptools")  # type: ignore[arg-type]
+    uvicorn.run(app, port=port, log_level="critical", lifespan="off", http="httptools")
 
 
 def token(key: ECKey) -> str:
     """Sign an access token as identity would."""
     now = int(time.time())
     claims = {
-        "iss": ISSUER, "aud": AUDIENCE, "iat": now, "exp": now + 3_000,
-        "sub": "00000000-0000-7000-8000-000000000001", "sid": "bench", "aal": 1,
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "iat": now,
+        "exp": now + 3_000,
+        "sub": "00000000-0000-7000-8000-000000000001",
+        "sid": "bench",
+        "aal": 1,
         "org": {"id": "00000000-0000-7000-8000-000000000002", "role": "owner"},
     }
     header = {"alg": "ES256", "kid": key.kid, "typ": "at+jwt"}

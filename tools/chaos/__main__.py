@@ -26,7 +26,7 @@ def plan(seconds: float, seed: int) -> Plan:
     return Plan(
         seconds=seconds,
         seed=seed,
-        kills=round(100 * scale),
+        kills=round(130 * scale),  # some find a process dead already
         broker_kills=round(10 * scale),
         database_kills=round(3 * scale),
         lost_tails=round(3 * scale),
@@ -57,6 +57,7 @@ def report(console: Console, nemesis: Nemesis, verdict: Verdict, quarantined: in
     for what, count in sorted(nemesis.done.items()):
         if what != "process kills":
             table.add_row(what, str(count))
+    table.add_row("acknowledged facts the broker forgot", str(nemesis.forgotten))
     console.print(table)
     outcome = Table(title="what came of it")
     for column in ("committed", "applied", "lost", "doubled", "phantom", "misordered", "set aside"):

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 
@@ -111,6 +112,7 @@ class Nemesis:
     stage: Stage
     troupe: Troupe
     done: Counter[str] = field(default_factory=Counter)
+    forgotten: int = 0  # acknowledged facts that the broker lost with its tails
 
     def rage(self) -> Iterator[float]:
         """Do what the plan says when it is due; yield the seconds gone, for whoever watches."""
@@ -140,7 +142,7 @@ class Nemesis:
         due: list[tuple[float, str, Callable[[], None]]] = []
         for at in spread(self.plan.kills):
             place = dice.randrange(len(CAST))
-            due.append((at, "process kills", lambda place=place: self.troupe.kill(place)))
+            due.append((at, "process kills", partial(self.troupe.kill, place)))
         due += [(at, "NATS kills", self.kill_broker) for at in spread(self.plan.broker_kills)]
         due += [(at, "PostgreSQL kills", self.kill_db) for at in spread(self.plan.database_kills)]
         due += [(at, "lost tails", self.lose_tail) for at in spread(self.plan.lost_tails)]
@@ -166,10 +168,12 @@ class Nemesis:
         shutil.copytree(store, older)
         self.stage.nats.start()
         self._play_on(2.0)
+        before = self.stage.remembered()
         self.stage.nats.kill()
         shutil.rmtree(store)
         older.rename(store)
         self.stage.nats.start()
+        self.forgotten += max(0, before - self.stage.remembered())
 
     def _play_on(self, seconds: float) -> None:
         until = time.monotonic() + seconds

@@ -1,9 +1,11 @@
 """Where chaos happens: durable PostgreSQL and NATS, one service that tells and one that hears."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.request import urlopen
 
 import psycopg
 
@@ -56,6 +58,13 @@ class Stage:
             )
         return tuple(int(row[0]) if row else 0 for row in rows)  # type: ignore[return-value]
 
+    def remembered(self) -> int:
+        """Ask the broker for the number of its newest message."""
+        with urlopen(f"{self.nats.monitor_url}/jsz?streams=true", timeout=5) as answer:  # noqa: S310  our own
+            accounts = json.load(answer).get("account_details", [])
+        streams = [stream for account in accounts for stream in account.get("stream_detail", [])]
+        return sum(stream["state"]["last_seq"] for stream in streams)
+
     def quarantined(self) -> int:
         """Count the facts that the hearer set aside; chaos must never look like poison."""
         with self._service(HEARER) as heard:
@@ -66,7 +75,7 @@ class Stage:
     def _service(self, name: str) -> Iterator[psycopg.Connection[tuple[str, int]]]:
         with psycopg.connect(self.database(name), autocommit=True) as connection:
             connection.execute("select set_config('app.role', %s, false)", (SERVICE.role,))
-            yield connection  # type: ignore[misc]
+            yield connection
 
 
 @contextmanager
