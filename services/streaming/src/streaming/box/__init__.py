@@ -1,0 +1,1 @@
+"""Video boxes: a place for one camera each, and the decision whether it runs."""

@@ -1,0 +1,1 @@
+"""Channels: who is told what, as it happens, each message encoded once for all."""

@@ -1,0 +1,1 @@
+"""A stream's chat: messages and gifts in one order, numbered without gaps."""

@@ -1,0 +1,1 @@
+"""Gifts as the ledger tells of them: feed, sums by window, and boards. No coin is moved here."""

@@ -1,0 +1,1 @@
+"""Who watches which box: viewings, their heartbeats and their ends, mirrored in box_viewers."""

@@ -1,0 +1,1 @@
+"""People as identity tells of them, and what their organisations may use."""
