@@ -24,7 +24,8 @@ app = typer.Typer(
 ledger_app = typer.Typer(no_args_is_help=True, help="Prove that no money was made or lost.")
 app.add_typer(ledger_app, name="ledger")
 
-console = Console(highlight=False)
+# A file or a pipe has no width of its own; 80 columns would cut ids off.
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 150)
 DataOption = Annotated[
     Path | None, typer.Option("--data", help="Where the house's data is.", show_default=False)
 ]

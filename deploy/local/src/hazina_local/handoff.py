@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import nats
+import nats.errors
+import psycopg
 import typer
 from nats.aio.client import Client
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy.exc import SQLAlchemyError
 
 from hazina.embedded import Trouble
 from hazina.outbox import tools
@@ -255,6 +258,10 @@ def _at(service: str, data: Path | None, work: Callable[[Desk], Awaitable[T]]) -
         return asyncio.run(go())
     except Problem as refused:
         raise Trouble(f"{refused.code}: {refused.title}") from None
+    except (psycopg.Error, SQLAlchemyError) as bad:
+        raise Trouble(f"{service}'s database refuses: {str(bad).splitlines()[0]}") from None
+    except (nats.errors.Error, OSError) as bad:
+        raise Trouble(f"the broker does not answer: {bad}") from None
 
 
 def _each(
@@ -266,7 +273,7 @@ def _each(
 @asynccontextmanager
 async def _desk(folder: Folder, service: str) -> AsyncIterator[Desk]:
     db = Database(look.dsn(folder, service), pool_size=1)
-    client = await nats.connect(look.nats_url(folder), error_cb=_hush)
+    client = await nats.connect(look.nats_url(folder), error_cb=_hush, allow_reconnect=False)
     try:
         yield Desk(service, db, client)
     finally:
@@ -302,7 +309,7 @@ def _show(
         table.add_column(name.replace("_", " "), no_wrap=True)
     for row in rows:
         table.add_row(*("" if value is None else str(value) for value in row.values()))
-    Console(highlight=False).print(table)
+    Console(highlight=False, width=None if sys.stdout.isatty() else 200).print(table)
 
 
 def _say(sentence: str) -> None:
