@@ -1,5 +1,6 @@
 """A connection to NATS that ends when it breaks, so that nobody resumes on a stale belief."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
@@ -8,6 +9,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 CONNECT_WAIT_S = 2
+RETRY_WAIT_S = 0.1
 PENDING_MAX_BYTES = 8_000_000
 
 
@@ -21,16 +23,19 @@ async def connect(url: str, lost: Callable[[], None]) -> AsyncIterator[Client]:
     async def silent(_: Exception) -> None:
         """Say nothing: the closing tells, and each request has its own answer."""
 
-    client = await nats.connect(
-        url,
-        allow_reconnect=False,
-        connect_timeout=CONNECT_WAIT_S,
-        closed_cb=closed,
-        error_cb=silent,
-        pending_size=PENDING_MAX_BYTES,
-        ping_interval=5,
-        max_outstanding_pings=2,
-    )
+    # The client tries again by itself, for two minutes: too long for somebody told to stop.
+    async with asyncio.timeout(CONNECT_WAIT_S):
+        client = await nats.connect(
+            url,
+            allow_reconnect=False,
+            reconnect_time_wait=RETRY_WAIT_S,
+            connect_timeout=CONNECT_WAIT_S,
+            closed_cb=closed,
+            error_cb=silent,
+            pending_size=PENDING_MAX_BYTES,
+            ping_interval=5,
+            max_outstanding_pings=2,
+        )
     try:
         yield client
     finally:
