@@ -7,8 +7,6 @@ import socket
 from collections.abc import Sequence
 from contextlib import suppress
 
-from nats.aio.client import Client
-
 from hazina import ids
 from hazina.outbox import inbox
 from hazina.outbox.apply import Applier, Source
@@ -16,13 +14,13 @@ from hazina.outbox.broker import connect
 from hazina.outbox.inbox import Place
 from hazina.outbox.reader import Reader
 from hazina.outbox.stream import NO_STREAM, Refused, Stream
-from hazina.outbox.waiting import Backoff, pause
+from hazina.outbox.waiting import Backoff, alone, pause
 from hazina.pg import SERVICE, Database
 
 log = logging.getLogger("hazina.outbox")
 
 KEEP_EVERY_S = 1  # leases, and what operators asked to replay
-STREAM_WAIT_S = 1  # a source that never started has no stream yet
+STREAM_WAIT_S = 0.25  # a source that never started has no stream yet
 
 
 class Listener:
@@ -47,9 +45,7 @@ class Listener:
         backoff = Backoff()
         while not stop.is_set():
             try:
-                async with connect(self._nats_url, self._wake_all) as nats:
-                    backoff.reset()
-                    await self._session(nats, stop)
+                await alone(self._session(stop, backoff))
             except* Exception as trouble:
                 log.warning("listener %s starts again: %r", self._consumer, trouble.exceptions)
             await backoff.pause(stop)
@@ -57,13 +53,16 @@ class Listener:
             async with self._db.transaction(SERVICE) as tx:
                 await inbox.release(tx, self._consumer, self._me)
 
-    async def _session(self, nats: Client, stop: asyncio.Event) -> None:
+    async def _session(self, stop: asyncio.Event, backoff: Backoff) -> None:
+        """Listen on one connection until it ends or `stop`."""
         self._readers = {}
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._wake_at(stop))
-            group.create_task(self._keep(stop))
-            for source in self._sources:
-                group.create_task(self._hear(source, Stream(nats, source.service), stop))
+        async with connect(self._nats_url, self._wake_all) as nats:
+            backoff.reset()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._wake_at(stop))
+                group.create_task(self._keep(stop))
+                for source in self._sources:
+                    group.create_task(self._hear(source, Stream(nats, source.service), stop))
 
     async def _hear(self, source: Source, stream: Stream, stop: asyncio.Event) -> None:
         """Follow every shard of one source, once it has a stream."""

@@ -96,6 +96,7 @@ class Reader:
                 waited = 0
                 try:
                     cursor = await self._apply(messages, cursor, stop)
+                    self._check_whole(messages, cursor, stop)
                 except Gap as gap:
                     return await self._bridge(gap, stop)
                 continue
@@ -104,7 +105,10 @@ class Reader:
                 return 0
             # Nothing came, and perhaps nothing was said. If something was, it was written to
             # places we do not look at: the stream was rebuilt behind our back.
-            cursor, last = await self._find(), await stream.last(self._place.shard)
+            before, cursor = cursor, await self._find()
+            if cursor.last_seq != before.last_seq:
+                return 0  # an operator moved it, or another listener
+            last = await stream.last(self._place.shard)
             metrics.lag.labels(*self._place.labels).set(
                 max(last.seq - cursor.last_seq, 0) if last else 0
             )
@@ -130,6 +134,14 @@ class Reader:
                 self._backoff.reset()
                 return cursor
         return cursor
+
+    def _check_whole(
+        self, messages: Sequence[Message], cursor: Cursor, stop: asyncio.Event
+    ) -> None:
+        """Raise Gap when only the first of `messages` could be applied, up to a hole."""
+        beyond = [message for message in messages if message.seq > cursor.last_seq]
+        if beyond and self.held and not stop.is_set():
+            raise Gap(cursor.last_seq, beyond[0])
 
     async def _bridge(self, gap: Gap, stop: asyncio.Event) -> int:
         """Look again in the stream once; if the fact is not there, read the source's ledger."""

@@ -19,7 +19,7 @@ from hazina.outbox.broker import connect
 from hazina.outbox.ledger import Connection, Entry
 from hazina.outbox.stream import WRONG_SEQUENCE, Refused, Stream
 from hazina.outbox.tables import DAYS_AHEAD
-from hazina.outbox.waiting import Backoff, pause
+from hazina.outbox.waiting import Backoff, alone, pause
 from hazina.pg import Database
 
 log = logging.getLogger("hazina.outbox")
@@ -61,7 +61,7 @@ class Relay:
         backoff = Backoff()
         while not stop.is_set():
             try:
-                await self._session(stop, backoff)
+                await alone(self._session(stop, backoff))
             except* Exception as trouble:
                 log.warning("relay of %s starts again: %r", self._service, trouble.exceptions)
             await backoff.pause(stop)
@@ -159,16 +159,19 @@ class Relay:
         backoff = Backoff()
         while not stop.is_set():
             try:
-                async with connect(self._nats_url, self._wake_lanes) as nats:
-                    stream = Stream(nats, self._service)
-                    await stream.ensure(len(self._lanes), self._replicas)
-                    backoff.reset()
-                    async with asyncio.TaskGroup() as group:
-                        for lane in self._lanes.values():
-                            group.create_task(self._follow(lane, stream, db, stop))
+                await alone(self._connected(db, stop, backoff))
             except* (NatsError, Refused, OSError, TimeoutError) as trouble:
                 log.warning("broker of %s is away: %r", self._service, trouble.exceptions)
             await backoff.pause(stop)
+
+    async def _connected(self, db: Connection, stop: asyncio.Event, backoff: Backoff) -> None:
+        async with connect(self._nats_url, self._wake_lanes) as nats:
+            stream = Stream(nats, self._service)
+            await stream.ensure(len(self._lanes), self._replicas)
+            backoff.reset()
+            async with asyncio.TaskGroup() as group:
+                for lane in self._lanes.values():
+                    group.create_task(self._follow(lane, stream, db, stop))
 
     def _wake_lanes(self) -> None:
         for lane in self._lanes.values():

@@ -1,6 +1,5 @@
 """A service's JetStream stream: a cache of its ledger that may lose its tail and be refilled."""
 
-import asyncio
 import base64
 import json
 from collections.abc import Sequence
@@ -8,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from nats.aio.client import Client
-from nats.errors import NoRespondersError
 
 from hazina import ids
 from hazina.outbox import crash
@@ -146,12 +144,7 @@ class Stream:
     async def _request(
         self, subject: str, payload: bytes, headers: dict[str, str] | None
     ) -> dict[str, Any]:
-        try:
-            reply = await self.nats.request(subject, payload, REPLY_WAIT_S, headers=headers)
-        except NoRespondersError:
-            # What a server answers whose JetStream is not up, or not there for this subject yet.
-            await asyncio.sleep(0)
-            raise
+        reply = await self.nats.request(subject, payload, REPLY_WAIT_S, headers=headers)
         answer: dict[str, Any] = json.loads(reply.data)
         if "error" in answer:
             raise Refused(answer["error"])

@@ -161,6 +161,19 @@ begin
     end loop;
 end $body$;
 comment on function outbox_append_only is 'Lets nobody but the owner change or remove rows.';
+do $body$
+declare
+    grantee text;
+begin
+    for grantee in
+        select distinct acl.grantee::regrole::text
+        from pg_proc, aclexplode(pg_proc.proacl) as acl
+        where pg_proc.oid = 'outbox_append_only'::regproc
+            and acl.grantee not in (0, pg_proc.proowner)
+    loop
+        execute 'revoke execute on function outbox_append_only from ' || grantee;
+    end loop;
+end $body$;
 revoke execute on function outbox_append_only from public;
 
 create function outbox_ensure_partitions(days_ahead integer) returns integer
@@ -176,7 +189,8 @@ begin
         name := 'outbox_' || to_char(one, 'YYYYMMDD');
         -- A day that already has rows in the default partition stays there.
         continue when to_regclass(name) is not null
-            or exists (select from outbox_default where day = one);
+            or exists (select from outbox
+                where day = one and tableoid = 'outbox_default'::regclass);
         execute 'create table ' || name
             || ' (like outbox including defaults including constraints)'
             || ' with (autovacuum_vacuum_insert_scale_factor = 0.05)';

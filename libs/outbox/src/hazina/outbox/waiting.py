@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -12,6 +13,24 @@ async def pause(stop: asyncio.Event, seconds: float) -> None:
     """Wait `seconds`, or until `stop`."""
     with suppress(TimeoutError):
         await asyncio.wait_for(stop.wait(), seconds)
+
+
+async def alone(work: Coroutine[None, None, None]) -> None:
+    """Run `work` in a task of its own, so that being cancelled is never mistaken for its failure.
+
+    A task group that fails while it is cancelled tells only of the failure; a loop that catches it
+    would go on for ever.
+    """
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.wait([task])
+    except asyncio.CancelledError:
+        task.cancel()
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # looked at, so that asyncio does not complain of it
+        raise
+    task.result()
 
 
 @dataclass(slots=True)
@@ -25,10 +44,6 @@ class Backoff:
         self.wait_s = RETRY_MIN_S
 
     async def pause(self, stop: asyncio.Event) -> None:
-        """Wait once, or until `stop`; raise CancelledError if that was asked for and got lost."""
-        task = asyncio.current_task()
-        if task and task.cancelling():
-            # A task group that fails while it is cancelled tells only of the failure.
-            raise asyncio.CancelledError
+        """Wait once, or until `stop`."""
         await pause(stop, self.wait_s * random.uniform(0.5, 1))  # noqa: S311  jitter
         self.wait_s = min(self.wait_s * 2, RETRY_MAX_S)

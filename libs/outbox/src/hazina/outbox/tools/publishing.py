@@ -38,13 +38,12 @@ where shard = %s and first_seq >= %s and last_pos >= 0 order by first_seq"""
 BRIDGE: LiteralString = """
 insert into outbox_window
     (shard, window_no, prev, cur, sliced, first_pos, last_pos, first_seq, n, digest)
-select %(shard)s, coalesce(max(window_no), 0) + 1, cur, cur, false, 0, -1, %(first)s, %(n)s, ''
+select %(shard)s, window_no + 1, cur, cur, false, 0, -1, %(first)s, %(n)s, ''
 from (
-    select window_no, cur from (
-        select window_no, cur from outbox_window where shard = %(shard)s
-        union all select 0, '1:1:'
-    ) as known order by window_no desc limit 1
-) as newest group by cur"""
+    select window_no, cur from outbox_window where shard = %(shard)s
+    union all
+    select 0, '1:1:'
+) as newest order by window_no desc limit 1"""
 
 
 @dataclass(frozen=True, slots=True)
