@@ -1,6 +1,8 @@
 """The pytest plugin: real servers, a database per worker, a clock to move, tokens to call with."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -8,11 +10,12 @@ import pytest
 from fastapi import FastAPI
 
 from hazina.chassis import Service, asgi
+from hazina.embedded import Nats
 from hazina.pg import Database
 from hazina.standard import databases
 from hazina.standard.clock import MovableClock
 from hazina.standard.databases import ServiceDatabase
-from hazina.standard.servers import Servers
+from hazina.standard.servers import Servers, forget_streams
 from hazina.standard.tokens import Mint, Signer
 from hazina.standard.under_test import UnderTest
 
@@ -58,9 +61,19 @@ def postgres(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def nats(request: pytest.FixtureRequest) -> str:
-    """Where a broker of this worker's own listens; its user may do everything."""
-    return request.config.stash[SERVERS].nats().url
+def nats_server(request: pytest.FixtureRequest) -> Nats:
+    """A broker of this worker's own: services of the same name must not share a stream."""
+    found: Nats = request.config.stash[SERVERS].nats()
+    return found
+
+
+@pytest.fixture
+def nats(nats_server: Nats) -> str:
+    """Where an empty broker listens; its user may do everything."""
+    # In a thread, because the loop of the test may be at work in this one.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, forget_streams(nats_server.url)).result()
+    return nats_server.url
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import nats
+
 from hazina.embedded import Nats, Postgres
 
 MODE = 0o755  # when root runs the tests, PostgreSQL runs as nobody and must reach its folder
@@ -45,3 +47,13 @@ class Servers:
             self._folder = Path(tempfile.mkdtemp(prefix="hazina-test-"))
             self._folder.chmod(MODE)
         return self._folder
+
+
+async def forget_streams(url: str) -> None:
+    """Delete every stream of the broker: a ledger that was emptied and its stream would differ."""
+    client = await nats.connect(url)
+    try:
+        for stream in await client.jetstream().streams_info():
+            await client.jetstream().delete_stream(str(stream.config.name))
+    finally:
+        await client.close()
