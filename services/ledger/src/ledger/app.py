@@ -12,6 +12,7 @@ from ledger import tables
 from ledger.account import consumers as heard
 from ledger.account import routes as account
 from ledger.account.actions import Directory
+from ledger.audit import jobs as audit_jobs
 from ledger.gift import routes as gift
 from ledger.posting.actions import Book
 from ledger.providers.rails import Rails
@@ -48,7 +49,11 @@ def build(settings: Settings, db: Database, clock: Clock) -> Service:
         metadata=tables.metadata,
         routers=(account.router, transfer.router, purchase.router, gift.router),
         sources=(_identity(settings),),
-        timers=(Timer("auth_prune", DAY_S, auth.prune), *purchase_jobs.timers(rails)),
+        timers=(
+            Timer("auth_prune", DAY_S, auth.prune),
+            *purchase_jobs.timers(rails),
+            *audit_jobs.TIMERS,
+        ),
         on_stop=(close,),
         state={"book": book, "directory": Directory(db), "rails": rails},
     )
@@ -60,10 +65,6 @@ def _identity(settings: Settings) -> Source:
         {
             **auth.hears(),
             heard.UserRegistered: heard.open_accounts,
-            heard.UserSuspended: heard.follow,
-            heard.UserReinstated: heard.follow,
-            heard.UserBanned: heard.follow,
-            heard.UserErased: heard.follow,
         },
         internal_url=settings.identity_internal_url,
     )

@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from hazina import ids
 from hazina.pg import Database
+from hazina.standard.databases import ServiceDatabase
 from ledger.account.rules import Account, Flag, of_user
 from ledger.posting import store
 from ledger.posting.rules import Answer, Attempt, Leg, Posting, Receipt, Refusal, Taken, What
@@ -170,15 +171,15 @@ class TestPostBatch:
         assert [a.id for a in answers if isinstance(a, Receipt)] == [p.id for p in postings]
 
     async def test_never_lets_time_go_back_for_an_account(
-        self, db: Database, connection: Connection
+        self, db: Database, connection: Connection, database: ServiceDatabase
     ) -> None:
         account = of_user(ids.new())
         await open_accounts(db, ISSUE, account)
-        owner = await _owner(db)
-        await owner.execute(
-            "update balance set updated_at = '2999-01-01Z' where account_id = %s", (account.id,)
-        )
-        await owner.close()
+        with psycopg.connect(database.admin_url) as admin:
+            admin.execute(
+                "update ledger.balance set updated_at = '2999-01-01Z' where account_id = %s",
+                (account.id,),
+            )
 
         receipt = await post_one(connection, transfer(ISSUE, account, 1))
 
@@ -263,12 +264,3 @@ class TestTheAppRole:
             )
 
         assert tuple(seen.one()) == (0, 0)
-
-
-async def _owner(db: Database) -> Connection:
-    """Connect as the schema's owner, who can break what the app role cannot."""
-    owner = await psycopg.AsyncConnection.connect(
-        db.dsn.replace("//ledger:a@", "//ledger_owner:o@"), autocommit=True
-    )
-    await owner.execute("select set_config('app.role', 'service', false)")
-    return owner

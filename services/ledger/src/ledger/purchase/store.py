@@ -174,8 +174,9 @@ async def put_off(tx: Transaction, id: UUID, at: datetime) -> None:
 
 async def add_event(tx: Transaction, notice: Notice, raw: bytes) -> bool:
     """Write a notification unless it came before; tell whether it is new."""
+    events = tables.provider_events
     added = await tx.execute(
-        insert(tables.provider_events)
+        insert(events)
         .values(
             provider=notice.provider,
             event_id=notice.event_id,
@@ -185,8 +186,9 @@ async def add_event(tx: Transaction, notice: Notice, raw: bytes) -> bool:
             status="received",
         )
         .on_conflict_do_nothing()
+        .returning(events.c.event_id)
     )
-    return added.rowcount == 1
+    return added.one_or_none() is not None
 
 
 async def set_event(tx: Transaction, notice: Notice, status: str) -> None:

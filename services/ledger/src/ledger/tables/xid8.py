@@ -1,5 +1,6 @@
 """PostgreSQL's 64-bit transaction id, as a column type that SQLAlchemy does not ship."""
 
+from sqlalchemy.dialects.postgresql.base import ischema_names
 from sqlalchemy.types import UserDefinedType
 
 
@@ -10,3 +11,7 @@ class Xid8(UserDefinedType[int]):
 
     def get_col_spec(self, **_: object) -> str:
         return "XID8"
+
+
+# So that the type is known again when a schema is read back, as the migrations' test does.
+ischema_names["xid8"] = Xid8

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
 from fastapi import APIRouter
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
 from hazina.auth import Caller, Forbidden, Signed
 from hazina.auth.permissions import allowed
@@ -64,12 +64,6 @@ class AccountName(Wire):
     owner_id: UUID | None = None
     dao_id: UUID | None = None
     purpose: Purpose = Purpose.AVAILABLE
-
-    @model_validator(mode="after")
-    def _can_be(self) -> Self:
-        if not can_be(self.owner_type, self.owner_id, self.purpose):
-            raise ValueError("nobody can have such an account")
-        return self
 
 
 class TransferCreate(Wire):
@@ -142,6 +136,8 @@ async def _account(named: UUID | AccountName, asset: str, directory: Directory) 
         if account.asset != asset:
             raise AccountUnknown
         return account
+    if not can_be(named.owner_type, named.owner_id, named.purpose):
+        raise OwnerUnknown(owner_type=named.owner_type, owner_id=named.owner_id)
     return Account(named.owner_type, named.owner_id, asset, named.purpose, named.dao_id)
 
 
