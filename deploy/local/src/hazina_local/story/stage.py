@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from hazina_local.story.world import Json, Person, World, Wrong, expect
 
@@ -110,13 +110,16 @@ class Socket:
 @asynccontextmanager
 async def connected(world: World, person: Person) -> AsyncIterator[Socket]:
     """An app that is connected as this person for as long as the block runs."""
-    async with connect(world.websocket_url, open_timeout=REPLY_WAIT_S) as connection:
-        socket = Socket(connection)
+    try:
+        connection = await connect(world.websocket_url, open_timeout=REPLY_WAIT_S)
+    except (InvalidHandshake, OSError) as refused:
+        raise Wrong(f"{world.websocket_url} takes no connection: {refused}") from None
+    socket = Socket(connection)
+    try:
         await socket.ask(connect={"token": person.token})
-        try:
-            yield socket
-        finally:
-            await socket.close()
+        yield socket
+    finally:
+        await socket.close()
 
 
 async def watch(socket: Socket, box_id: str) -> tuple[Json, float]:
