@@ -80,7 +80,7 @@ class Edge:
 class Exchange:
     """One request and its answer."""
 
-    __slots__ = ("_send", "edge", "headers", "scope", "span", "status", "trace_id")
+    __slots__ = ("_send", "edge", "headers", "measured", "scope", "span", "status", "trace_id")
 
     def __init__(self, edge: Edge, scope: Scope, send: Send) -> None:
         self.edge = edge
@@ -93,7 +93,8 @@ class Exchange:
         """Hand the request to the router and see to it that it is answered."""
         scope = self.scope
         began = time.perf_counter()
-        self.span, caller = telemetry.span_of(self.headers, scope["method"])
+        self.measured = scope["path"] not in UNMEASURED
+        self.span, caller = telemetry.span_of(self.headers, scope["method"], record=self.measured)
         self.trace_id = trace.format_trace_id(self.span.get_span_context().trace_id)
         token = context.attach(trace.set_span_in_context(self.span, caller))
         try:
@@ -169,7 +170,7 @@ class Exchange:
 
     def _measure(self, seconds: float) -> None:
         scope, route = self.scope, self.route()
-        if scope["path"] not in UNMEASURED:
+        if self.measured:
             self.edge.seconds(scope["method"], route, self.status).observe(seconds)
         if self.span.is_recording():
             _describe(self.span, scope["method"], route, self.status)

@@ -17,7 +17,7 @@ import psycopg
 import uvicorn
 import uvloop
 from fastapi import FastAPI
-from pydantic import SecretStr, ValidationError
+from pydantic import ValidationError
 
 from hazina.chassis import health, logs, roles, telemetry
 from hazina.chassis.service import Clock, Service, asgi, wall_clock
@@ -33,7 +33,6 @@ WS_MESSAGE_BYTES_MAX = 64 * 1024
 BACKLOG = 2048  # connections that wait to be accepted
 RETRY_WAIT_S = 0.25
 CONNECT_TIMEOUT_S = 5
-NOWHERE = SecretStr("postgresql://nobody@127.0.0.1:1/nothing")  # for what only describes
 
 S = TypeVar("S", bound=ServiceSettings)
 
@@ -51,7 +50,7 @@ def main(
         _print_settings(settings_class)
         sys.exit(0)
     try:
-        told = {"database_url": NOWHERE} if asked.command == "openapi" else {}
+        told = settings_class.DESCRIBED if asked.command == "openapi" else {}
         settings = settings_class.model_validate(told) if told else settings_class()
     except ValidationError as bad:
         _exit(EXIT_CONFIG, _explain(settings_class, bad))
@@ -205,6 +204,7 @@ def server(service: Service, app: FastAPI) -> uvicorn.Server:
             http="httptools",
             ws="websockets-sansio",
             ws_per_message_deflate=False,
+            ws_ping_interval=None,  # protocols on top have pings of their own
             ws_max_size=WS_MESSAGE_BYTES_MAX,
             lifespan="on",
             log_config=None,

@@ -91,6 +91,7 @@ def asgi(service: Service, *, api: bool = True) -> FastAPI:
         version="1",
         openapi_url=None,
         redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # the edge tells it all
         lifespan=_lifespan,
     )
     app.service = service

@@ -1,6 +1,6 @@
 """The knobs that every service has."""
 
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -10,6 +10,11 @@ class ServiceSettings(BaseSettings):
     """What any service must be told. A service's own class adds to it and sets `env_prefix`."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
+    # What is enough to build a service that is only described; a class with more required
+    # settings adds to it: `DESCRIBED = ServiceSettings.DESCRIBED | {"kek": …}`.
+    DESCRIBED: ClassVar[dict[str, Any]] = {
+        "database_url": SecretStr("postgresql://nobody@127.0.0.1:1/nothing")
+    }
 
     env: Literal["development", "production"] = Field(
         "development", description="Development may show what production must not."

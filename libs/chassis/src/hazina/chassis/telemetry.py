@@ -52,21 +52,24 @@ def start(service: str) -> Callable[[], None]:
     return stop
 
 
-def span_of(headers: dict[bytes, bytes], method: str) -> tuple[Span, Context | None]:
+def span_of(
+    headers: dict[bytes, bytes], method: str, *, record: bool
+) -> tuple[Span, Context | None]:
     """Begin the span of a request, below the caller's if it names one.
 
-    Without an exporter the span records nothing, but still has a trace id of its own or its
-    caller's, so that answers, logs and events carry one.
+    Without an exporter, or when not to `record`, the span is never sent, but still has a trace
+    id of its own or its caller's, so that answers, logs and events carry one.
     """
     caller: Context | None = None
     if b"traceparent" in headers:
         names = ("traceparent", "tracestate", "baggage")
         found = {n: headers[n.encode()].decode("latin-1") for n in names if n.encode() in headers}
         caller = extract(found)
-    span = tracer.start_span(method, caller, kind=SpanKind.SERVER)
-    if span.is_recording():
-        return span, caller
-    above = span.get_span_context()
+    if record:
+        span = tracer.start_span(method, caller, kind=SpanKind.SERVER)
+        if span.is_recording():
+            return span, caller
+    above = trace.get_current_span(caller).get_span_context()
     bare = SpanContext(
         above.trace_id or random.getrandbits(128) or 1,
         random.getrandbits(64) or 1,

@@ -16,5 +16,9 @@ def right_shape_passes(
     mode = case.meta.generation.mode if case.meta else None
     if mode is not GenerationMode.POSITIVE or response.status_code not in {400, 415, 422}:
         return
-    code = response.json().get("code")
+    told = response.json()
+    code = told.get("code")
+    # JSON Schema takes 3.0 for an integer; we do not, because money is never a float.
+    if all(error["code"] == "int_type" for error in told.get("errors", [{"code": ""}])):
+        return
     assert code not in NEVER, f"a request of the right shape was refused as {code}"

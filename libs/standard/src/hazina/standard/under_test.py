@@ -13,8 +13,6 @@ from hazina.pg import Database
 from hazina.standard.databases import ServiceDatabase
 from hazina.standard.tokens import Signer
 
-NOWHERE = SecretStr("postgresql://nobody@127.0.0.1:1/nothing")
-
 
 @dataclass(frozen=True)
 class UnderTest:
@@ -30,8 +28,8 @@ class UnderTest:
 
     def described(self) -> Service:
         """Build the service without a database: to read its routes, tables and migrations."""
-        settings = self.settings(**{"database_url": NOWHERE, **self.more})
-        return self.build(settings, Database(NOWHERE.get_secret_value()), wall_clock)
+        settings = self.settings(**(self.settings.DESCRIBED | dict(self.more)))
+        return self.build(settings, Database(settings.database_url.get_secret_value()), wall_clock)
 
     @property
     def migrations(self) -> Path:
@@ -41,6 +39,7 @@ class UnderTest:
     def configured(self, database: ServiceDatabase, nats_url: str, signer: Signer) -> Any:
         """Make the settings of a service that lives in `database`."""
         told: dict[str, Any] = {
+            **self.settings.DESCRIBED,
             "database_url": SecretStr(database.url),
             "owner_database_url": SecretStr(database.owner_url),
             "nats_url": nats_url,
