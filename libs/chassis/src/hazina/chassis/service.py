@@ -101,6 +101,7 @@ def asgi(service: Service, *, api: bool = True) -> FastAPI:
     app.state.settings = service.settings
     app.state.verifier = verifier(service)
     app.state.draining = False
+    app.state.api = api  # for hooks: whether callers come to this process
     app.state.tasks = {}
     for name, value in service.state.items():
         setattr(app.state, name, value)
