@@ -29,8 +29,8 @@ def first_difference(before: Mapping[str, str], now: Mapping[str, str]) -> str |
 
 
 def _bounded(request: Mapping[str, object]) -> Iterator[tuple[str, object]]:
-    leaves = []
-    for leaf in _leaves(request, ""):
+    leaves: list[tuple[str, object]] = []
+    for leaf in _leaves(request, "") if request else ():
         leaves.append(leaf)
         if len(leaves) > FIELDS_MAX:
             return iter([(f"/{_escape(name)}", value) for name, value in request.items()])

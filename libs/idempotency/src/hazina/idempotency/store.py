@@ -63,7 +63,8 @@ async def find(tx: Transaction, attempt: Attempt, kind: type[T]) -> T | None:
     if row is None:
         after_commit(tx, lambda: _require_kept(attempt))
         return None
-    if differing := first_difference(row[0], attempt.fields):
+    differing = first_difference(row[0], attempt.fields)
+    if differing is not None:
         raise KeyReused(differing)
     attempt.replay()
     answer: T = _adapter(kind).validate_json(row[1])
