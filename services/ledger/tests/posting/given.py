@@ -34,7 +34,7 @@ def transfer(
     """Move coins from one account to another, under a new key unless said."""
     return Posting(
         id=ids.new(),
-        attempt=Attempt(key or ids.new(), {"/amount": f"{amount:016x}"}),
+        attempt=Attempt(key or ids.new(), {"/amount": f"{amount:08x}"}),
         what=What.TRANSFER,
         legs=(Leg(payer, -amount), Leg(payee, amount)),
         force=force,

@@ -88,7 +88,7 @@ def posting_of(move: Move, accounts: Sequence[Account], keys: Sequence[Any]) -> 
     spent = sum(leg.amount for leg in legs)
     return Posting(
         id=ids.new(),
-        attempt=Attempt(keys[move.key], {"/spent": f"{spent % 3:016x}"}),
+        attempt=Attempt(keys[move.key], {"/spent": f"{spent % 3:08x}"}),
         what=What.TRANSFER,
         legs=(Leg(accounts[move.payer], -spent, move.hold), *legs),
         force=move.force,

@@ -132,11 +132,10 @@ class Book:
 
         A rule's no is stored and stands for ever; a request that made no sense burns no key.
         """
+        refusal = Refusal(problem.code, problem.facts, replayed=False)
         async with self._db.transaction(SERVICE) as tx:
             if rules.stands_for_ever(problem):
-                refusal = Refusal(problem.code, problem.facts, replayed=False)
-                if await store.burn_key(tx, attempt, ids.new(), refusal):
-                    raise problem
+                await store.burn_key(tx, attempt, ids.new(), refusal)
             answer = await store.find_answer(tx, attempt)
         if answer is None:
             raise problem

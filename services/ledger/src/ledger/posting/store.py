@@ -69,9 +69,9 @@ async def claim_key(tx: Transaction, attempt: Attempt, resource_id: UUID) -> boo
     return await _add_key(tx, attempt, resource_id, None)
 
 
-async def burn_key(tx: Transaction, attempt: Attempt, resource_id: UUID, refusal: Refusal) -> bool:
-    """Store a refusal under a key, unless the key is taken; tell whether it was free."""
-    return await _add_key(tx, attempt, resource_id, {"code": refusal.code, **refusal.facts})
+async def burn_key(tx: Transaction, attempt: Attempt, id: UUID, refusal: Refusal) -> None:
+    """Store a refusal under a key, unless the key is taken. Waits for one in flight."""
+    await _add_key(tx, attempt, id, {"code": refusal.code, **refusal.facts})
 
 
 async def find_claim(tx: Transaction, attempt: Attempt) -> UUID | Refusal | Taken:
@@ -120,7 +120,7 @@ async def _add_key(
     added = await tx.execute(
         text(
             """insert into idempotency (key, request_hash, resource_id, problem)
-               values (:key, :hash, :id, :problem) on conflict do nothing"""
+               values (:key, :hash, :id, :problem) on conflict do nothing returning key"""
         ),
         {
             "key": attempt.key,
@@ -129,7 +129,7 @@ async def _add_key(
             "problem": None if problem is None else Jsonb(problem),
         },
     )
-    return added.rowcount == 1
+    return added.one_or_none() is not None
 
 
 def _answer(
