@@ -103,20 +103,24 @@ class Applier:
 
     async def replay(self) -> None:
         """Try again what an operator asked for, each key in its order."""
-        async with self.db.transaction(SERVICE) as tx:
-            await inbox.lock(tx, self.place)
-            failed: set[str] = set()
-            for message in await inbox.replaying(tx, self.place, REPLAY_MAX):
-                if message.key in failed:
-                    continue
-                trouble = await self._try(tx, message)
-                if trouble is None:
-                    await inbox.resolve(tx, self.place, message)
-                elif is_transient(trouble):
-                    raise trouble
-                else:
-                    failed.add(message.key)
-                    await inbox.fail(tx, self.place, message, _told(trouble))
+        with tracing.applying(self.place, REPLAY_MAX, []):
+            async with self.db.transaction(SERVICE) as tx:
+                await inbox.lock(tx, self.place)
+                await self._replay(tx, await inbox.replaying(tx, self.place, REPLAY_MAX))
+
+    async def _replay(self, tx: Transaction, messages: Sequence[Message]) -> None:
+        failed: set[str] = set()
+        for message in messages:
+            if message.key in failed:
+                continue
+            trouble = await self._try(tx, message)
+            if trouble is None:
+                await inbox.resolve(tx, self.place, message)
+            elif is_transient(trouble):
+                raise trouble
+            else:
+                failed.add(message.key)
+                await inbox.fail(tx, self.place, message, _told(trouble))
 
     async def _apply(
         self,

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from opentelemetry import baggage, trace
+from opentelemetry import context as otel
 from opentelemetry.context import Context
-from opentelemetry.trace import Link, Span, SpanKind
+from opentelemetry.trace import Link, Span, SpanContext, SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 if TYPE_CHECKING:  # they use this module
@@ -21,6 +22,7 @@ tracer = trace.get_tracer("hazina.outbox")
 _w3c = TraceContextTextMapPropagator()
 
 BAGGAGE_ALLOWED = ("org_id",)  # what may travel with a fact; anything else stays in its service
+APPLY = "hazina.outbox.apply"  # under which the apply span is found, below pg's transaction span
 LINKS_MAX = 128
 SAMPLED = 1  # the bit of a traceparent's flags that says its spans are kept
 
@@ -94,7 +96,11 @@ def applying(place: "Place", count: int, contexts: Sequence[Context | None]) -> 
             "messaging.batch.message_count": count,
         },
     ) as span:
-        yield span
+        token = otel.attach(otel.set_value(APPLY, span.get_span_context()))
+        try:
+            yield span
+        finally:
+            otel.detach(token)
 
 
 @contextmanager
@@ -106,13 +112,14 @@ def processing(
     A single fact's span is the current one, so what its handler tells stays in the same trace.
     """
     began = time()
-    apply = Link(trace.get_current_span().get_span_context())
+    apply = otel.get_value(APPLY)
+    assert isinstance(apply, SpanContext)
     spans = [
         tracer.start_span(
             f"process {type}",
             context=fact.trace,
             kind=SpanKind.CONSUMER,
-            links=[apply],
+            links=[Link(apply)],
             attributes=_waits(place, fact, message, began),
         )
         for fact, message in zip(facts, run, strict=True)
