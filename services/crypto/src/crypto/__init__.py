@@ -1,0 +1,1 @@
+"""Money that lives on a chain."""

@@ -1,0 +1,1 @@
+"""What wallets hold and how it moves between them: instantly, exactly, and always in balance."""
