@@ -1,7 +1,7 @@
 """Who is calling, and what they may do: checked again in every service, behind the gateway too."""
 
 from hazina.auth.caller import Caller
-from hazina.auth.hearing import hears, prune, revoke_sessions
+from hazina.auth.hearing import change_member, hears, prune, revoke_keys, revoke_sessions
 from hazina.auth.keys import Keys, KeySetRefused, RemoteKeys, StaticKeys
 from hazina.auth.refusals import (
     Forbidden,
@@ -31,9 +31,11 @@ __all__ = [
     "TokenInvalid",
     "TokenStale",
     "Verifier",
+    "change_member",
     "create_sql",
     "drop_sql",
     "hears",
     "prune",
+    "revoke_keys",
     "revoke_sessions",
 ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 from uuid import UUID
 
 from sqlalchemy import text
@@ -34,6 +34,19 @@ ADD_KEYS = text("""
     on conflict do nothing
 """)
 PRUNE_SESSIONS = text("delete from revoked_session where heard_at < :before")
+
+
+class Standing(Protocol):
+    """Somebody's place in an organisation, whoever says it."""
+
+    @property
+    def org_id(self) -> UUID: ...
+    @property
+    def user_id(self) -> UUID: ...
+    @property
+    def role(self) -> str: ...
+    @property
+    def mv(self) -> int: ...
 
 
 class Membership(ConsumedEvent):
@@ -80,6 +93,10 @@ async def keep_members(tx: Transaction, facts: Sequence[Received[Membership]]) -
         if known is None or said.mv > known[0].mv:
             newest[said.org_id, said.user_id] = (said, status)
     rows = [newest[key] for key in sorted(newest)]  # one order for all: no deadlock
+    await _set_members(tx, rows)
+
+
+async def _set_members(tx: Transaction, rows: Sequence[tuple[Standing, str]]) -> None:
     await tx.execute(
         SET_MEMBERS,
         {
@@ -90,6 +107,11 @@ async def keep_members(tx: Transaction, facts: Sequence[Received[Membership]]) -
             "statuses": [status for _, status in rows],
         },
     )
+
+
+async def change_member(tx: Transaction, member: Standing, *, removed: bool) -> None:
+    """Refuse older tokens of this member from now on; identity calls it as it changes one."""
+    await _set_members(tx, [(member, "removed" if removed else "active")])
 
 
 async def end_sessions(tx: Transaction, facts: Sequence[Received[SessionsRevoked]]) -> None:
@@ -108,7 +130,12 @@ async def revoke_sessions(tx: Transaction, ended: Iterable[tuple[UUID, UUID]]) -
 
 async def drop_keys(tx: Transaction, facts: Sequence[Received[SigningKeyRevoked]]) -> None:
     """Refuse tokens signed with these keys from now on."""
-    await tx.execute(ADD_KEYS, {"kids": [fact.event.kid for fact in facts]})
+    await revoke_keys(tx, [fact.event.kid for fact in facts])
+
+
+async def revoke_keys(tx: Transaction, kids: Sequence[str]) -> None:
+    """Refuse tokens signed with these keys from now on; identity calls it as it takes one back."""
+    await tx.execute(ADD_KEYS, {"kids": list(kids)})
 
 
 def hears() -> dict[type[ConsumedEvent], Handler]:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Response
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, StringConstraints
 from sqlalchemy import Row
 
 from hazina.auth import Signed
@@ -14,6 +14,7 @@ from hazina.idempotency import MayKey
 from identity.account import actions, store
 from identity.account.actions import Signup
 from identity.account.rules import (
+    AccountUnknown,
     EmailRefused,
     PasswordCommon,
     PasswordContainsIdentity,
@@ -33,6 +34,7 @@ ITEMS_MAX = 20
 FIELDS_MAX = 20
 
 Text = Annotated[str, StringConstraints(max_length=200)]
+Address = Annotated[str, StringConstraints(max_length=200, pattern=r"^https://")]
 Bio = Annotated[str, StringConstraints(max_length=2000)]
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 Username = Annotated[str, StringConstraints(max_length=30)]
@@ -40,8 +42,6 @@ DisplayName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Item = Annotated[dict[Text, Text | int | bool | None], Field(max_length=FIELDS_MAX)]
 Items = Annotated[list[Item], Field(max_length=ITEMS_MAX)]
 Locale = Literal["en", "sw"]
-# A merge patch takes fields away with null; these always have a value.
-ALWAYS = ("display_name", "education", "work_experience", "locale")
 
 
 class PaymentMethod(Wire):
@@ -57,7 +57,7 @@ class Profile(Wire):
     """What people may say about themselves."""
 
     full_name: Text | None = None
-    avatar_url: Text | None = None
+    avatar_url: Address | None = None
     billing_address: Item | None = None
     payment_method: PaymentMethod | None = None
     username: Username | None = None
@@ -85,26 +85,15 @@ class Profile(Wire):
 
 
 class ProfileUpdate(Profile):
-    """The fields to change (RFC 7396): null takes a value away, a field left out stays."""
+    """The fields to change (RFC 7396): null takes a value away, a field left out stays.
 
-    display_name: DisplayName | None = None
-    education: Items | None = None
-    work_experience: Items | None = None
-    locale: Locale | None = None
+    The four below always have a value; their defaults only say that they may be left out.
+    """
 
-    @model_validator(mode="after")
-    def _keep_what_is_always_there(self) -> "ProfileUpdate":
-        gone = [n for n in ALWAYS if n in self.model_fields_set and getattr(self, n) is None]
-        if gone:
-            raise ValueError(f"{gone[0]} may not be null")
-        return self
-
-    @field_validator("avatar_url")
-    @classmethod
-    def _require_https(cls, url: str | None) -> str | None:
-        if url is not None and not url.startswith("https://"):
-            raise ValueError("an avatar is an https:// address")
-        return url
+    display_name: DisplayName = Field(default_factory=str)
+    education: Items = Field(default_factory=list)
+    work_experience: Items = Field(default_factory=list)
+    locale: Locale = Field(default_factory=lambda: "en")
 
     def said(self) -> dict[str, Any]:
         """Give the fields that were said, as columns."""
@@ -182,7 +171,7 @@ async def post_signup(
     return await actions.sign_up(db, trust, wanted, attempt, now=now)
 
 
-@router.get("/me")
+@router.get("/me", responses=refuses(AccountUnknown))
 async def get_me(caller: Signed, db: Db, response: Response) -> UserRead:
     """Give all that the caller said about themselves."""
     user_id = caller.require_user()
@@ -190,7 +179,9 @@ async def get_me(caller: Signed, db: Db, response: Response) -> UserRead:
         return _shown(await store.read_user(tx, user_id), response)
 
 
-@router.patch("/me", responses=refuses(UsernameRefused, UsernameTaken, PreconditionFailed))
+@router.patch(
+    "/me", responses=refuses(AccountUnknown, UsernameRefused, UsernameTaken, PreconditionFailed)
+)
 async def patch_me(
     ask: ProfileUpdate, caller: Signed, db: Db, match: IfMatch, response: Response
 ) -> UserRead:

@@ -26,6 +26,10 @@ DISPLAY_NAME_DEFAULT = "Member"
 TOLD: Final = ("username", "display_name", "avatar_url", "locale")
 
 
+class AccountUnknown(Problem, code="account.unknown", kind=Kind.UNKNOWN):
+    """There is no such account."""
+
+
 class UsernameTaken(Problem, code="account.username_taken", kind=Kind.CONFLICT):
     """That username belongs to somebody else."""
 

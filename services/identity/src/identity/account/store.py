@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from hazina import ids
 from hazina.pg import Transaction
-from identity.account.rules import Account, UsernameTaken
+from identity.account.rules import Account, AccountUnknown, UsernameTaken
 from identity.tables import password_history, passwords, users
 
 HISTORY_KEPT = 5
@@ -85,13 +85,19 @@ async def set_hash(tx: Transaction, user_id: UUID, *, old: str, hash: str) -> No
 
 async def lock_user(tx: Transaction, id: UUID) -> Row[Any]:
     """Read all of a user, and hold them."""
-    held = select(users).where(users.c.id == id).with_for_update(key_share=True)
-    return (await tx.execute(held)).one()
+    return await _one(tx, select(users).where(users.c.id == id).with_for_update(key_share=True))
 
 
 async def read_user(tx: Transaction, id: UUID) -> Row[Any]:
     """Read all of a user."""
-    return (await tx.execute(select(users).where(users.c.id == id))).one()
+    return await _one(tx, select(users).where(users.c.id == id))
+
+
+async def _one(tx: Transaction, wanted: Select[Any]) -> Row[Any]:
+    row: Row[Any] | None = (await tx.execute(wanted)).one_or_none()
+    if row is None:
+        raise AccountUnknown
+    return row
 
 
 async def set_user(tx: Transaction, id: UUID, values: Mapping[str, Any]) -> Row[Any]:

@@ -12,11 +12,12 @@ import msgspec
 from joserfc import jws
 from joserfc.jwk import ECKey
 
-from hazina import ids
+from hazina import auth, ids, outbox
 from hazina.auth import StaticKeys
 from hazina.pg import SERVICE, Database
 from hazina.problems import Unavailable
 from identity.key import rules, store
+from identity.key.events import SigningKeyRevoked
 from identity.key.rules import SigningKey, State
 from identity.vault import Vault
 
@@ -38,6 +39,19 @@ async def rotate(db: Database, vault: Vault, now: datetime) -> int:
         for state in needed:
             await store.add_key(tx, make(vault, state, now))
     return len(moves) + len(needed)
+
+
+async def revoke(db: Database, vault: Vault, kid: str, now: datetime) -> None:
+    """Take a key back at once, everywhere; another signs from now on. Raises KeyUnknown."""
+    async with db.transaction(SERVICE) as tx:
+        keys = await store.lock_keys(tx)
+
+        rules.require_known(keys, kid)
+
+        await store.remove_key(tx, kid)
+        await auth.revoke_keys(tx, [kid])
+        await outbox.publish(tx, SigningKeyRevoked(kid=kid))
+    await rotate(db, vault, now)
 
 
 def make(vault: Vault, state: State, now: datetime) -> SigningKey:

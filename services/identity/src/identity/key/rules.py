@@ -5,11 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from hazina.problems import Kind, Problem
+
 State = Literal["standby", "active", "retiring", "revoked"]
 
 STANDBY = timedelta(hours=24)  # longer than any cache of the key set, before it signs
 ACTIVE = timedelta(days=90)
 RETIRING = timedelta(minutes=10)  # longer than any token it signed
+
+
+class KeyUnknown(Problem, code="signing_key.unknown", kind=Kind.UNKNOWN):
+    """There is no such signing key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,12 @@ def _forget(keys: Sequence[SigningKey], now: datetime) -> Iterator[Move]:
     for key in keys:
         if key.state == "retiring" and now - key.state_at >= RETIRING:
             yield Move(key.kid, None)
+
+
+def require_known(keys: Sequence[SigningKey], kid: str) -> None:
+    """Refuse a key that is not there."""
+    if not any(key.kid == kid for key in keys):
+        raise KeyUnknown
 
 
 def published(keys: Sequence[SigningKey]) -> dict[str, list[dict[str, str]]]:

@@ -25,3 +25,21 @@ class MemberAdded(Event, type="identity.member.added", version=1, key="org_id"):
     user_id: UUID
     role: Role
     mv: int
+
+
+class MemberRoleChanged(Event, type="identity.member.role_changed", version=1, key="org_id"):
+    """Somebody's role in an organisation changed; tokens with a lower mv are stale."""
+
+    org_id: UUID
+    user_id: UUID
+    role: Role
+    mv: int
+
+
+class MemberRemoved(Event, type="identity.member.removed", version=1, key="org_id"):
+    """Somebody left an organisation, or was taken out of it; `role` is the one they had."""
+
+    org_id: UUID
+    user_id: UUID
+    role: Role
+    mv: int

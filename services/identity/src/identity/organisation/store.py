@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, insert, select, text
+from sqlalchemy import Row, Select, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from hazina.pg import Transaction
@@ -21,8 +21,20 @@ MEMBERS = text("""
      order by m.user_id limit :rows
 """)
 
+MEMBER = text("""
+    select m.user_id, p.username, p.display_name, p.avatar_url, m.role, m.mv, m.joined_at
+      from organization_members m left join profiles p on p.id = m.user_id
+     where m.org_id = :org and m.user_id = :user
+""")
 
-async def add_organisation(tx: Transaction, org: Organisation) -> bool:
+
+async def add_organisation(
+    tx: Transaction,
+    org: Organisation,
+    *,
+    description: str | None = None,
+    avatar_url: str | None = None,
+) -> bool:
     """Write a new organisation; False, and nothing written, when its slug is taken."""
     values = {
         "id": org.id,
@@ -32,6 +44,8 @@ async def add_organisation(tx: Transaction, org: Organisation) -> bool:
         "is_personal": org.is_personal,
         "owner_id": org.owner_id,
         "version": org.version,
+        "description": description,
+        "avatar_url": avatar_url,
     }
     free = upsert(organizations).values(values).on_conflict_do_nothing(index_elements=["slug"])
     added = await tx.execute(free.returning(organizations.c.id))
@@ -50,6 +64,47 @@ async def add_member(tx: Transaction, member: Membership, joined_at: datetime) -
             joined_at=joined_at,
         )
     )
+
+
+async def lock_organisation(tx: Transaction, id: UUID) -> tuple[Organisation, list[Membership]]:
+    """Read an organisation and its members, the longest-standing first, and hold them."""
+    org, member = organizations, organization_members
+    columns = (org.c.id, org.c.name, org.c.slug, org.c.org_type, org.c.is_personal)
+    found = select(*columns, org.c.owner_id, org.c.version).where(org.c.id == id)
+    row = (await tx.execute(found.where(org.c.status == "active").with_for_update())).one_or_none()
+    if row is None:
+        raise OrgUnknown
+    active = select(member.c.org_id, member.c.user_id, member.c.role, member.c.mv).where(
+        member.c.org_id == id, member.c.status == "active"
+    )
+    oldest_first = active.order_by(member.c.joined_at, member.c.user_id).with_for_update()
+    members = await tx.execute(oldest_first)
+    return Organisation(**row._asdict()), [Membership(**each._asdict()) for each in members]
+
+
+async def set_member(tx: Transaction, member: Membership, *, removed_at: datetime | None) -> None:
+    """Write a member's role and version; with `removed_at` they belong no longer."""
+    mine = (
+        organization_members.c.org_id == member.org_id,
+        organization_members.c.user_id == member.user_id,
+    )
+    status = "active" if removed_at is None else "removed"
+    values = {"role": member.role, "mv": member.mv, "status": status, "removed_at": removed_at}
+    await tx.execute(update(organization_members).where(*mine).values(values))
+
+
+async def set_owner(tx: Transaction, id: UUID, owner_id: UUID) -> None:
+    """Write who owns an organisation, raising its version."""
+    org = organizations
+    values = {"owner_id": owner_id, "version": org.c.version + 1}
+    changed = func.clock_timestamp()
+    await tx.execute(update(org).where(org.c.id == id).values(**values, updated_at=changed))
+
+
+async def read_member(tx: Transaction, org_id: UUID, user_id: UUID) -> Row[Any]:
+    """Read somebody's place in an organisation, with the names that others see."""
+    row: Row[Any] = (await tx.execute(MEMBER, {"org": org_id, "user": user_id})).one()
+    return row
 
 
 async def is_slug_taken(tx: Transaction, slug: str) -> bool:
