@@ -26,7 +26,8 @@ down: $(READY)  ## stop it
 	@hazina down
 
 test: $(READY)  ## run every test, or one service's: make test SERVICE=ledger
-	@pytest -n $(WORKERS) --dist loadgroup $(if $(SERVICE),services/$(SERVICE)) $(ARGS)
+	@pytest -n $(WORKERS) --dist loadgroup -m "not e2e and not compose" $(if $(SERVICE),services/$(SERVICE)) $(ARGS)
+	@$(if $(SERVICE),,$(MAKE) --no-print-directory e2e)
 
 check: $(READY)  ## format, lint, types, imports, manners, gateway config (no change is made)
 	@ruff format --check -q $(SOURCES)
@@ -34,14 +35,15 @@ check: $(READY)  ## format, lint, types, imports, manners, gateway config (no ch
 	@mypy --no-error-summary $(addsuffix /src,$(PACKAGES)) tools
 	@lint-imports --no-cache >/tmp/hazina-imports.$$$$ 2>&1 || { cat /tmp/hazina-imports.$$$$; rm /tmp/hazina-imports.$$$$; exit 1; }; rm -f /tmp/hazina-imports.$$$$
 	@python -m tools.tidy
+	@python -m tools.lock
 	@python -m hazina_gateway validate
 
 fix: $(READY)  ## format and mend what can be mended
 	@ruff format -q $(SOURCES)
 	@ruff check -q --fix $(SOURCES)
 
-e2e: $(READY)  ## play the stories on a running house: make e2e STACK=embedded|compose
-	@pytest tests-e2e -n0 -m $(if $(filter compose,$(STACK)),compose,"e2e and not compose") $(ARGS)
+e2e: $(READY)  ## play the stories on a whole house: make e2e STACK=embedded|compose
+	@pytest tests-e2e deploy/local -n0 -m $(if $(filter compose,$(STACK)),compose,"e2e and not compose") $(ARGS)
 
 chaos: $(READY)  ## kill everything, lose everything, count: make chaos SECONDS=150 SEED=1
 	@python -m tools.chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
@@ -49,8 +51,10 @@ chaos: $(READY)  ## kill everything, lose everything, count: make chaos SECONDS=
 bench: $(READY)  ## measure a bar: make bench BAR=outbox_relay (all when BAR is empty)
 	@python -m benchmarks $(BAR)
 
-contracts: $(READY)  ## write contracts/ anew from the code: OpenAPI, problems, AsyncAPI
+contracts: $(READY)  ## write what is generated anew: OpenAPI, problems, AsyncAPI, gateway, broker
 	@python -m hazina.standard.contracts
+	@python -m hazina_gateway render > deploy/gateway/envoy.yaml
+	@python -c 'from hazina.embedded.nats import nats_config; from hazina.pg.roles import SERVICES; print(nats_config(SERVICES), end="")' > deploy/nats.conf
 
 new: $(READY)  ## start a capability: make new SERVICE=ledger NAME=moneybox
 	@python -m tools.scaffold $(SERVICE) $(NAME)

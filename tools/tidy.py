@@ -10,19 +10,21 @@ from pathlib import Path
 
 JUNK_NAMES = {
     *("utils", "util", "helpers", "helper", "common", "misc", "base", "core", "shared"),
-    *("service", "models", "schemas", "manager", "handlers", "kit"),
+    *("models", "schemas", "manager", "handlers", "kit"),
 }
+JUNK_IN_SERVICES = {"service"}  # there a service is the process, and no file is one
 # Assembled here so that this file does not accuse itself.
 HOSTS = re.compile(
     "|".join(("pypi" + r"\.org", "python" + "hosted", r"registry\.npm" + "js", r"deb\.deb" + "ian"))
 )
-MACHINE_PATHS = re.compile("/" + "work/|/" + r"root/\.|/" + "farm/")
+MACHINE_PATHS = re.compile("/" + r"work/|/root/\.pyenv|/" + "farm/")
 FIRST_SENTENCE_MAX = 100  # columns
 
 
 def untidy_module(path: Path, text: str) -> Iterator[str]:
     """Yield what is untidy in one Python module."""
-    if path.stem in JUNK_NAMES:
+    junk = JUNK_NAMES | (JUNK_IN_SERVICES if "services" in path.parts else set())
+    if path.stem in junk:
         yield f"{path}: '{path.stem}' says nothing; name it after what it holds"
     tree = ast.parse(text)
     if "src" in path.parts:

@@ -11,6 +11,7 @@ class TestUntidyModule:
         ("path", "text", "says"),
         [
             (SOURCE.with_name("utils.py"), '"""X."""', "'utils' says nothing"),
+            (Path("services/x/src/x/box/service.py"), '"""X."""', "'service' says nothing"),
             (SOURCE, "x = 1", "no first sentence"),
             (SOURCE, f'"""{"x" * 101}"""', "longer than 100 columns"),
             (SOURCE, '"""X."""\ntx.commit()', "belongs to hazina.pg"),
