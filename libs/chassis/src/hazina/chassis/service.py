@@ -50,7 +50,7 @@ class Service:
     routers: Sequence[APIRouter] = ()
     sources: Sequence[Source] = ()
     timers: Sequence[Timer] = ()
-    on_start: Sequence[Hook] = ()
+    on_start: Sequence[Hook] = ()  # with the role http, before the first request
     on_stop: Sequence[Hook] = ()
     keys: Keys | None = None  # what tokens are checked with; else fetched from `jwks_url`
     state: dict[str, Any] = field(default_factory=dict)  # more of `request.app.state`
@@ -101,6 +101,7 @@ def asgi(service: Service, *, api: bool = True) -> FastAPI:
     app.state.settings = service.settings
     app.state.verifier = verifier(service)
     app.state.draining = False
+    app.state.api = api
     app.state.api = api  # for hooks: whether callers come to this process
     app.state.tasks = {}
     for name, value in service.state.items():
@@ -126,10 +127,11 @@ def verifier(service: Service) -> Verifier:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Run the service's hooks, where its requests are answered and nowhere else."""
     service: Service = app.state.service
-    for start in service.on_start:
+    for start in service.on_start if app.state.api else ():
         await start(app)
     yield
-    for stop in service.on_stop:
+    for stop in service.on_stop if app.state.api else ():
         await stop(app)
     await app.state.verifier.close()

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-import jsonschema
+from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
 from hazina.outbox import ConsumedEvent, Event
@@ -41,7 +41,8 @@ def produced_differences(event: type[Event], contract: Mapping[str, Any]) -> Ite
         else:
             if again != example:
                 yield f"{name}: an example does not survive the round trip: {example} -> {again}"
-        jsonschema.validate(example, contract["schema"])
+        for wrong in Draft202012Validator(contract["schema"]).iter_errors(example):
+            yield f"{name}: an example is not of the schema: {wrong.message}"
 
 
 def consumed_differences(event: type[ConsumedEvent], contract: Mapping[str, Any]) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """The pytest plugin: real servers, a database per worker, a clock to move, tokens to call with."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from hazina.chassis import Service, asgi
 from hazina.embedded import Nats
 from hazina.pg import Database
-from hazina.standard import databases
+from hazina.standard import databases, home
 from hazina.standard.clock import MovableClock
 from hazina.standard.databases import ServiceDatabase
 from hazina.standard.servers import Servers, forget_streams
@@ -25,8 +25,16 @@ AUDIENCE = "hazina"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Have servers at hand; none is started before a test asks for it."""
+    """Have servers at hand, none started before a test asks for it; and stay on this machine."""
     config.stash[SERVERS] = Servers()
+    home.stay()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Let only tests with containers connect to anything beyond this machine."""
+    with home.may_leave(allowed=item.get_closest_marker("compose") is not None):
+        return (yield)
 
 
 @pytest.hookimpl(optionalhook=True)
