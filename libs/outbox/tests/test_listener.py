@@ -298,6 +298,21 @@ class TestQuarantine:
         assert [n for k, n in await effects(beta) if k == key] == [1, 3, 5, 6]
         assert {state for _, state in await states(beta)} == {"replayed"}
 
+    async def test_takes_along_what_comes_while_it_is_tried_again(
+        self, relayed: Database, beta: Database, parked: tuple[Refusing, str]
+    ) -> None:
+        handler, key = parked
+        handler.trouble = Unavailable("not now")  # the replay begins, and cannot end
+        await tools.replay(beta, "beta", "alpha", 0, key)
+        await until(lambda: len([run for run in handler.runs if run == [1]]) > 2)
+        await say(relayed, Said(key=key, n=7))
+        await until(lambda: _is(passed(beta, 0), 5))
+
+        handler.refused.clear()
+
+        await until(lambda: applied(beta, 5))
+        assert [n for k, n in await effects(beta) if k == key] == [1, 3, 5, 7]
+
     async def test_that_fails_again_waits_again(
         self, beta: Database, parked: tuple[Refusing, str]
     ) -> None:

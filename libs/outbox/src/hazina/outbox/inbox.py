@@ -61,12 +61,18 @@ update inbox_cursor set last_seq = %(last_seq)s, last_event = %(last_event)s,
     lease_until = clock_timestamp() + interval '{LEASE_S} s'
 where {_MINE}"""  # noqa: S608  only our own words
 
-SET_ASIDE = """
+# What comes while its key is being tried again joins the queue, or it would wait for ever.
+SET_ASIDE = f"""
 insert into inbox_quarantine
     (consumer, source, shard, seq, event_id, type, key, headers, payload, state, attempts, error)
-select %(consumer)s, %(source)s, %(shard)s, *, %(state)s, %(attempts)s, %(error)s
+select %(consumer)s, %(source)s, %(shard)s, fact.*,
+    case when %(state)s = 'parked' and not exists (
+        select from inbox_quarantine as q
+        where {_MINE} and q.key = fact.key and q.state in ('poison', 'parked')
+    ) then 'replaying' else %(state)s end, %(attempts)s, %(error)s
 from unnest(%(seq)s::bigint[], %(event_id)s::uuid[], %(type)s::text[], %(key)s::text[],
-    %(headers)s::jsonb[], %(payload)s::bytea[])"""
+    %(headers)s::jsonb[], %(payload)s::bytea[])
+    as fact(seq, event_id, type, key, headers, payload)"""  # noqa: S608
 
 # A row that is being applied is locked and skipped: its transaction renews the lease itself.
 LEASE = f"""

@@ -79,6 +79,9 @@ SHOW = f"""
 select {_SHORT}, convert_from(payload, 'UTF8') from inbox_quarantine
 where {_WHERE} and seq = %(seq)s"""  # noqa: S608
 
+# The listener parks under this lock: nothing can be parked while we look.
+HOLD = f"select from inbox_cursor where {_WHERE} for update"
+
 REPLAY = f"""
 update inbox_quarantine set state = 'replaying', last_at = clock_timestamp()
 where {_WHERE} and key = %(key)s and state in ('poison', 'parked')"""  # noqa: S608
@@ -135,7 +138,9 @@ async def show(db: Database, consumer: str, source: str, shard: int, seq: int) -
 async def replay(db: Database, consumer: str, source: str, shard: int, key: str) -> int:
     """Have the listener try everything of `key` again, in order; give how many facts that is."""
     asked = {"consumer": consumer, "source": source, "shard": shard, "key": key}
-    return await _change(db, REPLAY, **asked)
+    async with db.transaction(SERVICE) as tx:
+        await tx.exec_driver_sql(HOLD, asked)
+        return (await tx.exec_driver_sql(REPLAY, asked)).rowcount
 
 
 async def discard(
@@ -144,16 +149,19 @@ async def discard(
     """Give one fact up for good, and say why; raises FactUnknown. Later ones still wait."""
     assert reason.strip(), "say why"
     asked = {"consumer": consumer, "source": source, "shard": shard, "seq": seq, "reason": reason}
-    if not await _change(db, DISCARD, **asked):
-        raise FactUnknown(source=source, shard=shard, seq=seq)
+    async with db.transaction(SERVICE) as tx:
+        if not (await tx.exec_driver_sql(DISCARD, asked)).rowcount:
+            raise FactUnknown(source=source, shard=shard, seq=seq)
 
 
 async def unpark(db: Database, consumer: str, source: str, shard: int, key: str) -> int:
     """Let go on what waits behind a fact that was given up; raises StillPoisoned."""
     asked = {"consumer": consumer, "source": source, "shard": shard, "key": key}
-    if (await _rows(db, POISONED, **asked))[0][0]:
-        raise StillPoisoned(key=key)
-    return await _change(db, REPLAY, **asked)
+    async with db.transaction(SERVICE) as tx:
+        await tx.exec_driver_sql(HOLD, asked)
+        if (await tx.exec_driver_sql(POISONED, asked)).scalar_one():
+            raise StillPoisoned(key=key)
+        return (await tx.exec_driver_sql(REPLAY, asked)).rowcount
 
 
 async def reset(db: Database, consumer: str, source: str, shard: int, to: int) -> None:
@@ -186,8 +194,3 @@ async def bootstrap(db: Database, consumer: str, source: str) -> int:
 async def _rows(db: Database, statement: str, **asked: Any) -> Sequence[Any]:
     async with db.reading(SERVICE) as tx:
         return (await tx.exec_driver_sql(statement, asked)).all()
-
-
-async def _change(db: Database, statement: str, **asked: Any) -> int:
-    async with db.transaction(SERVICE) as tx:
-        return (await tx.exec_driver_sql(statement, asked)).rowcount
