@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, LiteralString
 from uuid import UUID
@@ -63,15 +64,21 @@ async def publish(
     *events: Event,
     key_version: int | None = None,
     cause: Received[ConsumedEvent] | None = None,
+    contexts: Sequence[Context | None] | None = None,
 ) -> list[UUID]:
     """Say `events` when `tx` commits, in this order; give their ids.
 
     Call it after the row of the aggregate is locked: that lock is what orders two facts with one
     key. `cause` is the received fact that these follow from; without it the running span is.
+    `contexts`, one for each event, are for a transaction that serves many requests at once.
     """
     if not events:
         return []
-    rows = [_row(event, key_version, cause.trace if cause else None) for event in events]
+    if contexts is None:
+        contexts = [cause.trace if cause else None] * len(events)
+    rows = [
+        _row(event, key_version, context) for event, context in zip(events, contexts, strict=True)
+    ]
     await tx.exec_driver_sql(ADD, {name: [row[name] for row in rows] for name in rows[0]})
     database = str(tx.engine.url)
     after_commit(tx, lambda: wake(database))
