@@ -7,8 +7,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ import pytest
 
 from hazina import ids
 from hazina.embedded import Postgres
-from hazina.standard import Mint, ServiceDatabase, databases
+from hazina.standard import ServiceDatabase, Signer, databases
 
 NOTES = "/sample/v1/notes"
 PATIENCE_S = 40
@@ -165,7 +167,7 @@ class TestTrouble:
         assert "Traceback" not in process.log.read_text()
 
     def test_a_database_that_goes_and_comes_is_503_and_passes(
-        self, start: Any, tmp_path: Path, token: Mint, signer: Any, worker: str
+        self, start: Any, tmp_path: Path
     ) -> None:
         with Postgres(tmp_path / "pg", durable=False) as server:
             blank = databases.blank(server.admin_dsn, "sample", "sample")
@@ -231,3 +233,48 @@ class TestOtherCommands:
         with psycopg.connect(blank.admin_url) as admin:
             left = admin.execute("select count(*) from pg_tables where schemaname = 'sample'")
             assert left.fetchone() == (1,)  # the name of the revision
+
+
+class TestTheWhole:
+    def test_a_note_is_heard_of_once_though_the_broker_came_late(
+        self, start: Any, database: ServiceDatabase, nats: str, key_server: str, bearer: Any
+    ) -> None:
+        user_id = ids.new()
+        headers = bearer(user_id) | {"Idempotency-Key": "k1"}
+        quiet = start(jwks_url=key_server)
+        answers = [
+            httpx.post(quiet.url + NOTES, json={"text": "tea"}, headers=headers) for _ in range(2)
+        ]
+        assert quiet.stop() == 0
+
+        hearing = start("--only", "relay", "--only", "listen", nats_url=nats)
+        count = "select written from sample.note_count where user_id = %s"
+        with psycopg.connect(database.admin_url, autocommit=True) as admin:
+            heard = until(lambda: admin.execute(count, (user_id,)).fetchone())
+
+        assert [answer.status_code for answer in answers] == [201, 201]
+        assert answers[0].json() == answers[1].json()
+        assert heard == (1,)
+        assert hearing.stop() == 0
+
+
+@pytest.fixture
+def key_server(signer: Signer) -> Iterator[str]:
+    """Where the keys of this run's tokens are, as identity would serve them."""
+    told = json.dumps(signer.key_set).encode()
+
+    class Tell(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(told)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Tell) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/.well-known/jwks.json"
+        server.shutdown()
+        thread.join()
