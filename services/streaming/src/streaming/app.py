@@ -69,8 +69,8 @@ def build(settings: Settings, db: Database, clock: Clock) -> Service:
 
     async def start(app: FastAPI) -> None:
         # Cells belong to the processes that hold sockets; one that only relays owns none.
-        if any(route in app.routes for route in socket.router.routes):
-            keeping.start()
+        if app.state.api:
+            await keeping.start()
 
     async def stop(_: FastAPI) -> None:
         await keeping.stop()

@@ -18,6 +18,7 @@ from streaming.profile.rules import LimitReached
 router = APIRouter(prefix="/streaming/v1", tags=["box"])
 
 WAIT_S_MAX = 25
+VERSION_MAX = 10**15  # a number that JSON carries exactly everywhere
 Title = Annotated[str, Field(min_length=1, max_length=80)]
 
 
@@ -73,7 +74,7 @@ class PublishState(Wire):
 class PublishAck(Wire):
     """Which version the publisher obeys, and how."""
 
-    version: Annotated[int, Field(ge=0, lt=2**63)]
+    version: Annotated[int, Field(ge=0, le=VERSION_MAX)]
     state: Literal["publishing", "stopped", "failed"]
 
 
@@ -165,7 +166,7 @@ async def get_publish_state(
     *,
     now: Now,
     request: Request,
-    after_version: Annotated[int, Query(ge=-1, lt=2**63)] = -1,
+    after_version: Annotated[int, Query(ge=-1, le=VERSION_MAX)] = -1,
     wait: Annotated[int, Query(ge=0, le=WAIT_S_MAX, description="Seconds.")] = 0,
 ) -> PublishState:
     """Show whether the camera is to run, once that is newer than `after_version`."""

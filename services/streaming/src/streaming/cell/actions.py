@@ -89,7 +89,8 @@ class Cells:
     def tell(self, box_ids: Iterable[UUID]) -> None:
         """Tell the owner that these boxes, or their streams, are not what they were."""
         self._changed.update(box_ids)
-        self.stirred.set()
+        if self._changed:
+            self.stirred.set()
 
     def take_changed(self) -> set[UUID]:
         """Take what was told since the last time."""

@@ -43,6 +43,7 @@ RELEASE = text("""
       from (select cell from presence_cell_leases where owner = :replica
              order by cell for update) mine
      where l.cell = mine.cell""")
+LEAVE = text("delete from presence_replicas where replica_id = :replica")
 # `for share`: a takeover, which updates the row, waits until the decision has committed.
 FENCE = text("""
     select l.cell from presence_cell_leases l
@@ -73,8 +74,9 @@ async def claim_leases(tx: Transaction, replica: str, *, most: int) -> dict[int,
 
 
 async def release_leases(tx: Transaction, replica: str) -> None:
-    """Give everything back, for another process to take at once."""
+    """Give everything back, for another process to take at once, and be no replica any more."""
     await tx.execute(RELEASE, {"replica": replica})
+    await tx.execute(LEAVE, {"replica": replica})
 
 
 async def hold_leases(tx: Transaction, replica: str, held: Mapping[int, Held]) -> set[int]:

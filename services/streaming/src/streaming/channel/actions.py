@@ -65,4 +65,5 @@ class Hub:
             waiting = asyncio.get_running_loop().create_future()
             self._waiting[channel] = waiting
         with suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.shield(waiting), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await asyncio.shield(waiting)

@@ -9,6 +9,7 @@ from streaming.presence.actions import Presence, Upkeep
 logger = logging.getLogger("streaming.presence")
 
 AGAIN_AFTER_S = 1.0
+CLAIM_WITHIN_S = 2.0  # how long a start waits, so that the first join finds an owner
 
 
 class Keeping:
@@ -19,9 +20,12 @@ class Keeping:
         self.upkeep = Upkeep(presence)
         self._task: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        """Begin; a schema that is not there yet is waited for."""
+    async def start(self) -> None:
+        """Begin, if possible with the cells claimed already; a missing schema is not waited for."""
         self._task = asyncio.create_task(self._run(), name="presence upkeep")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLAIM_WITHIN_S):
+                await self.upkeep.owning.wait()
 
     async def stop(self) -> None:
         """Stop, write what is left and give the cells back."""

@@ -24,14 +24,14 @@ from streaming.socket.actions import Connection, Connections, House
 from streaming.socket.rules import Close, Command, Malformed, Refused
 
 logger = logging.getLogger("streaming.socket")
-router = APIRouter(prefix="/streaming/v1", tags=["socket"])
+router = APIRouter(tags=["socket"])
 
 SOCKETS_MAX = 20_000
 MEMBERS_MAX = 100
 BODY_MAX = 500
 
 
-@router.websocket_route("/connection/websocket")
+@router.websocket_route("/streaming/v1/connection/websocket")
 async def connect(websocket: WebSocket) -> None:
     """Serve one client until either side closes."""
     state = websocket.app.state

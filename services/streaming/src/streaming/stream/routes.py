@@ -155,14 +155,14 @@ async def list_live_streams(
     return Page[Recommended](data=[_recommended(row, language, now) for row in shown])
 
 
-@router.get("/streams/{stream_id}", responses=refuses(rules.StreamUnknown))
+@router.get("/streams/{stream_id:uuid}", responses=refuses(rules.StreamUnknown))
 async def get_stream(stream_id: UUID, caller: Signed, db: Db, now: Now) -> StreamRead:
     """Show a stream with its boxes."""
     return await _read(db, caller, stream_id, now)
 
 
 @router.patch(
-    "/streams/{stream_id}",
+    "/streams/{stream_id:uuid}",  # so that `live` is no stream
     responses=refuses(rules.StreamUnknown, rules.StreamNotYours, rules.StreamEnded),
 )
 async def patch_stream(

@@ -50,7 +50,7 @@ class Upkeep:
         self.presence = presence
         self.audience = presence.audience
         self.cells = presence.cells
-        self._owning = asyncio.Event()
+        self.owning = asyncio.Event()
         self._writing = asyncio.Lock()  # one writer: who judges the mirror sees it whole
 
     async def run(self) -> None:
@@ -164,7 +164,7 @@ class Upkeep:
         elif emptied:
             self.audience.write_again()
             self.audience.take_over(self.cells.held, presence.monotonic())
-        self._owning.set()
+        self.owning.set()
 
     async def _load(self, cells: set[int]) -> None:
         presence, audience = self.presence, self.audience
@@ -297,18 +297,20 @@ class Upkeep:
     # --- inside ----------------------------------------------------------------------------
 
     async def _settle_forever(self) -> None:
-        await self._owning.wait()
+        await self.owning.wait()
         stirred = self.cells.stirred
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(stirred.wait(), FLUSH_S)
+                async with asyncio.timeout(FLUSH_S):
+                    await stirred.wait()
             stirred.clear()
+            await asyncio.sleep(0)  # however often it is stirred, others have their turn
             if not await self._attempt("settle", self.settle):
                 await asyncio.sleep(TROUBLE_WAIT_S)
 
     async def _every(self, every_s: float, work: Callable[[], Awaitable[object]]) -> None:
         if work.__name__ != "lease":
-            await self._owning.wait()
+            await self.owning.wait()
         while True:
             if await self._attempt(work.__name__, work):
                 await asyncio.sleep(every_s)

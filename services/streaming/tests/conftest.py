@@ -1,0 +1,53 @@
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from hazina.chassis import Service, asgi
+from hazina.chassis.run import listen, server
+from hazina.standard import UnderTest
+from streaming.app import build
+from streaming.settings import Settings
+
+# Silence and linger are told in seconds; here they are short, so that a test can wait for them.
+QUICK = {
+    "ping_every_s": 1.0,
+    "pong_wait_s": 0.6,
+    "stale_after_s": 3.0,
+    "closing_s": 1.0,
+    "linger_s": 1.0,
+    "warming_s": 0.0,
+    "warming_max_s": 0.0,
+}
+
+
+@pytest.fixture(scope="session")
+def under_test() -> UnderTest:
+    """Streaming, with short patience."""
+    return UnderTest("streaming", Settings, build, more=QUICK)
+
+
+@pytest.fixture
+async def served(service: Service) -> AsyncIterator[FastAPI]:
+    """The application behind a real uvicorn on loopback; `state.address` says where."""
+    app = asgi(service)
+    serving = server(service, app)
+    with listen("streaming", "127.0.0.1", 0) as taken:
+        task = asyncio.create_task(serving.serve(sockets=[taken]))
+        while not serving.started:
+            assert not task.done(), "the service did not start"
+            await asyncio.sleep(0.01)
+        host, port = taken.getsockname()[:2]
+        app.state.address = f"{host}:{port}"
+        yield app
+        serving.should_exit = True
+        await task
+
+
+@pytest.fixture
+async def web(served: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A client that talks to `served` over HTTP."""
+    async with httpx.AsyncClient(base_url=f"http://{served.state.address}") as client:
+        yield client
