@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from typing import Annotated
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
@@ -30,6 +30,9 @@ class Settings(ServiceSettings):
     """What identity must be told; there is no start without KEK and pepper."""
 
     model_config = SettingsConfigDict(env_prefix="IDENTITY_", frozen=True, extra="ignore")
+    DESCRIBED: ClassVar[dict[str, Any]] = ServiceSettings.DESCRIBED | {
+        name: SecretStr(base64.b64encode(bytes(KEY_BYTES)).decode()) for name in ("kek", "pepper")
+    }
 
     kek: Key = Field(description="32 bytes in base64: encrypts keys, addresses and messages.")
     pepper: Key = Field(description="32 bytes in base64: mixed into every password.")
