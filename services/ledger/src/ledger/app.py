@@ -73,5 +73,5 @@ def _identity(settings: Settings) -> Source:
 def _stripe(settings: Settings) -> Stripe:
     if settings.stripe_url is not None and settings.stripe_api_key is not None:
         return StripeApi(settings.stripe_url, settings.stripe_api_key.get_secret_value())
-    assert settings.env != "production", "production takes money from the real Stripe only"
+    assert settings.env != "production", "the settings refuse this"
     return StripeTwin()

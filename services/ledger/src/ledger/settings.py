@@ -1,9 +1,13 @@
 """Every knob of the ledger."""
 
-from pydantic import Field, SecretStr
+from typing import Self
+
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from hazina.chassis import ServiceSettings
+
+DEVELOPMENT_SECRET = SecretStr("whsec_development")
 
 
 class Settings(ServiceSettings):
@@ -19,7 +23,7 @@ class Settings(ServiceSettings):
     )
     stripe_api_key: SecretStr | None = Field(None, description="The secret key of our account.")
     stripe_webhook_secrets: tuple[SecretStr, ...] = Field(
-        (SecretStr("whsec_development"),),
+        (DEVELOPMENT_SECRET,),
         description="With which Stripe signs what it tells us; several while one is replaced.",
     )
     review_from_usd_cents: int = Field(
@@ -27,3 +31,13 @@ class Settings(ServiceSettings):
         ge=1,
         description="Purchases from this many US cents need a second factor and a second look.",
     )
+
+    @model_validator(mode="after")
+    def _real_in_production(self) -> Self:
+        if self.env != "production":
+            return self
+        if self.stripe_url is None or self.stripe_api_key is None:
+            raise ValueError("production takes money from the real Stripe: set its URL and key")
+        if DEVELOPMENT_SECRET in self.stripe_webhook_secrets:
+            raise ValueError("production needs webhook secrets of its own")
+        return self
