@@ -9,7 +9,7 @@ from billing.subscription.consumers import start_for_orgs, start_for_users
 from hazina import ids
 from hazina.pg import SERVICE, Database
 
-from ..given import NOON, created, hear, org, registered, rows, told
+from ..given import NOON, created, hear, org, registered, rows, told  # noqa: TID252  makers of the whole service
 
 pytestmark = pytest.mark.anyio
 

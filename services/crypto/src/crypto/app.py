@@ -1,8 +1,7 @@
 """Where crypto is put together: the only module that knows every part."""
 
+from base64 import b64decode
 from pathlib import Path
-
-from fastapi import FastAPI
 
 from crypto import tables
 from crypto.payment import routes as payment_routes
@@ -20,19 +19,9 @@ HOUR_S = 3_600
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 
-class NoKey(SystemExit):
-    """Without CRYPTO_KEK no wallet could be kept safe, so nothing is started."""
-
-
 def build(settings: Settings, db: Database, clock: Clock) -> Service:
-    """Put crypto together. A key-encryption key that is none is a ValueError."""
-    encoded = None if settings.kek is None else settings.kek.get_secret_value()
-    envelope = Envelope.of(encoded, settings.kek_version)
-
-    async def require_key(_: FastAPI) -> None:
-        if not envelope.ready:
-            raise NoKey("crypto: CRYPTO_KEK is not set; give it the base64 of 32 random bytes")
-
+    """Put crypto together."""
+    envelope = Envelope(b64decode(settings.kek.get_secret_value()), settings.kek_version)
     return Service(
         name="crypto",
         title="Crypto",
@@ -53,5 +42,4 @@ def build(settings: Settings, db: Database, clock: Clock) -> Service:
             Timer("forget sessions", DAY_S, auth.prune),
             Timer("forget attempts", HOUR_S, idempotency.expire),
         ],
-        on_start=[require_key],
     )

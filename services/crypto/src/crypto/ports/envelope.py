@@ -5,7 +5,6 @@ cannot be moved to another wallet.
 """
 
 import os
-from base64 import b64decode
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -38,33 +37,20 @@ class Belongs:
 
 
 class Envelope:
-    """Seals secrets, and opens them for the signer. Without a key it refuses both."""
+    """Seals secrets, and opens them for the signer."""
 
-    def __init__(self, kek: bytes | None, version: int = 1) -> None:
+    def __init__(self, kek: bytes, version: int = 1) -> None:
         """Take the key-encryption key, 32 bytes, and the version that is written beside secrets."""
-        assert kek is None or len(kek) == KEY_BYTES, "a key-encryption key has 32 bytes"
+        assert len(kek) == KEY_BYTES, "a key-encryption key has 32 bytes"
         self.version = version
-        self._kek = kek
-
-    @classmethod
-    def of(cls, encoded: str | None, version: int = 1) -> "Envelope":
-        """Read the key as it is configured: base64 of 32 bytes; raises ValueError otherwise."""
-        kek = None if encoded is None else b64decode(encoded, validate=True)
-        if kek is not None and len(kek) != KEY_BYTES:
-            raise ValueError("a key-encryption key is the base64 of 32 bytes")
-        return cls(kek, version)
-
-    @property
-    def ready(self) -> bool:
-        """Tell whether there is a key to seal with."""
-        return self._kek is not None
+        self._wrap = AESGCM(kek)
 
     def seal(self, secret: bytes, of: Belongs) -> bytes:
         """Encrypt `secret` so that only this key opens it, and only as `of` says."""
         about = self._about(of, self.version)
         data_key = AESGCM.generate_key(bit_length=256)
         outer, inner = os.urandom(NONCE_BYTES), os.urandom(NONCE_BYTES)
-        wrapped = self._cipher().encrypt(outer, data_key, about)
+        wrapped = self._wrap.encrypt(outer, data_key, about)
         return outer + wrapped + inner + AESGCM(data_key).encrypt(inner, secret, about)
 
     def open(self, sealed: bytes, of: Belongs, version: int) -> bytes:
@@ -73,15 +59,10 @@ class Envelope:
         outer, rest = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
         wrapped, rest = rest[:WRAPPED_BYTES], rest[WRAPPED_BYTES:]
         try:
-            data_key = self._cipher().decrypt(outer, wrapped, about)
+            data_key = self._wrap.decrypt(outer, wrapped, about)
             return AESGCM(data_key).decrypt(rest[:NONCE_BYTES], rest[NONCE_BYTES:], about)
         except (InvalidTag, ValueError) as refused:
             raise KeyUnavailable from refused
-
-    def _cipher(self) -> AESGCM:
-        if self._kek is None:
-            raise KeyUnavailable("no key-encryption key is configured")
-        return AESGCM(self._kek)
 
     def _about(self, of: Belongs, version: int) -> bytes:
         return "|".join((str(of.wallet_id), of.chain, of.address, SCHEME, str(version))).encode()
