@@ -119,10 +119,10 @@ class TestJwks:
     ) -> None:
         vault = app.state.trust.vault
         await people.sign_up("amina")
-        clock.advance(timedelta(days=91))
+        clock.move(days=91)
         before = (await people.log_in()).json()["access_token"]
         assert await actions.rotate(db, vault, clock()) == 3
-        clock.advance(timedelta(seconds=31))
+        clock.move(seconds=31)
 
         after_ = (await people.log_in()).json()["access_token"]
 
@@ -143,6 +143,6 @@ class TestJwks:
 
         await app.state.verifier.revocations.refresh()
         assert (await amina.get("/me")).json()["code"] == "auth.token_invalid"
-        clock.advance(timedelta(seconds=31))
+        clock.move(seconds=31)
         amina.tokens = (await people.log_in()).json()
         assert (await amina.get("/me")).status_code == 200

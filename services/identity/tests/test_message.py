@@ -112,7 +112,7 @@ class TestDeliver:
 
         assert (await deliver(), await deliver()) == (1, 0)
         sink.refuses = False
-        clock.advance(timedelta(seconds=2))
+        clock.move(seconds=2)
         assert await deliver() == 1
         assert len(sink.taken) == 1
 
@@ -123,7 +123,7 @@ class TestDeliver:
         nowhere = Smtp(f"smtp://127.0.0.1:{free_port()}", sender="a@b")
         for _ in range(10):
             await actions.deliver(db, app.state.trust.vault, nowhere, clock(), wipe=True)
-            clock.advance(timedelta(seconds=300))
+            clock.move(seconds=300)
 
         assert await statuses(db) == [("failed", True)]
 

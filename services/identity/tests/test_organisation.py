@@ -88,7 +88,10 @@ class TestRules:
 
     @pytest.mark.parametrize(
         ("slug", "reason"),
-        [("ab-c", None), ("a_b", "invalid"), ("-ab", "invalid"), ("ab", "invalid"), ("Abc", "invalid"), ("a" * 41, "invalid"), ("hazina", "reserved")],
+        [
+            *(("ab-c", None), ("a_b", "invalid"), ("-ab", "invalid"), ("ab", "invalid")),
+            *(("Abc", "invalid"), ("a" * 41, "invalid"), ("hazina", "reserved")),
+        ],
     )
     def test_says_what_is_wrong_with_a_slug(self, slug: str, reason: str | None) -> None:
         assert rules.slug_trouble(slug) == reason

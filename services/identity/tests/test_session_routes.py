@@ -1,5 +1,4 @@
 import asyncio
-from datetime import timedelta
 
 import httpx
 import pytest
@@ -40,7 +39,7 @@ async def amina(people: People) -> Person:
 
 class TestRefresh:
     async def test_gives_tokens_that_work(self, amina: Person, clock: MovableClock) -> None:
-        clock.advance(timedelta(minutes=4))
+        clock.move(minutes=4)
 
         answer = await amina.refresh()
 
@@ -54,7 +53,7 @@ class TestRefresh:
         self, amina: Person, clock: MovableClock
     ) -> None:
         lost = (await amina.refresh()).json()
-        clock.advance(timedelta(hours=23))
+        clock.move(hours=23)
 
         again = await amina.refresh()
 
@@ -79,9 +78,9 @@ class TestRefresh:
     ) -> None:
         stolen = amina.tokens["refresh_token"]
         for _ in range(2):
-            clock.advance(timedelta(minutes=5))
+            clock.move(minutes=5)
             amina.tokens = (await amina.refresh()).json()
-        clock.advance(timedelta(seconds=11))
+        clock.move(seconds=11)
 
         thief = await amina.refresh(stolen)
 
@@ -108,7 +107,7 @@ class TestRefresh:
     async def test_is_over_after_two_weeks_of_silence(
         self, amina: Person, clock: MovableClock
     ) -> None:
-        clock.advance(timedelta(days=14))
+        clock.move(days=14)
 
         assert (await amina.refresh()).json()["code"] == "auth.session_expired"
 
@@ -116,9 +115,9 @@ class TestRefresh:
         self, amina: Person, clock: MovableClock
     ) -> None:
         for _ in range(3):
-            clock.advance(timedelta(days=9))
+            clock.move(days=9)
             amina.tokens = (await amina.refresh()).json()
-        clock.advance(timedelta(days=3))
+        clock.move(days=3)
 
         assert (await amina.refresh()).json()["code"] == "auth.session_expired"
 
@@ -192,7 +191,7 @@ class TestEnd:
         who = {"user": amina.id, "org": amina.org_id, "now": clock()}
         async with db.transaction(SERVICE) as tx:
             await tx.execute(fill, who)
-        clock.advance(timedelta(minutes=2))
+        clock.move(minutes=2)
 
         await People(amina.http).log_in()
 

@@ -144,7 +144,11 @@ class TestRequireAlive:
         )
         rules.require_alive(session, COUNTER, NOW)
         counter = replace(COUNTER, expires_at=NOW) if ended == "idle" else COUNTER
-        over = session if ended == "idle" else replace(session, **{ended: NOW})
+        over = {
+            "ended_at": replace(session, ended_at=NOW),
+            "expires_at": replace(session, expires_at=NOW),
+            "idle": session,
+        }[ended]
 
         with pytest.raises(rules.SessionExpired):
             rules.require_alive(over, counter, NOW)

@@ -39,7 +39,7 @@ Bio = Annotated[str, StringConstraints(max_length=2000)]
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 Username = Annotated[str, StringConstraints(max_length=30)]
 DisplayName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Item = Annotated[dict[Text, Text | int | bool | None], Field(max_length=FIELDS_MAX)]
+Item = Annotated[dict[Text, Text | bool | None], Field(max_length=FIELDS_MAX)]
 Items = Annotated[list[Item], Field(max_length=ITEMS_MAX)]
 Locale = Literal["en", "sw"]
 

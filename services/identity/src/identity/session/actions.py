@@ -200,15 +200,19 @@ async def end_in(
     await outbox.publish(tx, told)
 
 
-async def end_one(
-    db: Database, user_id: UUID, session_id: UUID, *, reason: str, now: datetime
-) -> None:
+async def sign_out(db: Database, user_id: UUID, session_id: UUID, *, now: datetime) -> None:
+    """End the session that asks; one that is over already stays so."""
+    async with db.transaction(SERVICE) as tx:
+        await end_in(tx, user_id, [session_id], reason="signed_out", now=now)
+
+
+async def end_one(db: Database, user_id: UUID, session_id: UUID, *, now: datetime) -> None:
     """End one session of a user; raises SessionUnknown. Ending it again changes nothing."""
     async with db.transaction(SERVICE) as tx:
         session = await store.find_session(tx, session_id)
         if session is None or session.user_id != user_id:
             raise rules.SessionUnknown
-        await end_in(tx, user_id, [session_id], reason=reason, now=now)
+        await end_in(tx, user_id, [session_id], reason="signed_out", now=now)
 
 
 async def end_others(db: Database, user_id: UUID, current: UUID, *, now: datetime) -> None:

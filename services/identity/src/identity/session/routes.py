@@ -78,8 +78,7 @@ async def post_refresh(
 @router.post("/auth/logout", status_code=204)
 async def post_logout(caller: Signed, db: Db, now: Now) -> None:
     """End the session that asks."""
-    user_id = caller.require_user()
-    await actions.end_one(db, user_id, _session_id(caller), reason="signed_out", now=now)
+    await actions.sign_out(db, caller.require_user(), _session_id(caller), now=now)
 
 
 @router.get("/me/sessions")
@@ -104,10 +103,12 @@ async def delete_sessions(caller: Signed, db: Db, now: Now) -> None:
 @router.delete("/me/sessions/{id}", status_code=204, responses=refuses(SessionUnknown))
 async def delete_session(id: UUID, caller: Signed, db: Db, now: Now) -> None:
     """End one session of the caller."""
-    await actions.end_one(db, caller.require_user(), id, reason="signed_out", now=now)
+    await actions.end_one(db, caller.require_user(), id, now=now)
 
 
-@router.post("/me/sessions/current/org", responses=refuses(NotMember, SessionExpired))
+@router.post(
+    "/me/sessions/current/org", responses=refuses(NotMember, SessionExpired, SessionUnknown)
+)
 async def post_org(ask: OrgSwitch, caller: Signed, db: Db, trust: Trusted, now: Now) -> TokenSet:
     """Act in another organisation from now on."""
     caller.require_user()
