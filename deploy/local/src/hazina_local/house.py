@@ -6,7 +6,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -16,19 +17,20 @@ import uvicorn
 from hazina.embedded import Child, Envoy, Nats, Postgres, Trouble, free_port
 from hazina.embedded.ports import is_free
 from hazina_gateway import render
-from hazina_local import environment
+from hazina_local import environment, nursery
 from hazina_local.dev import Development
 from hazina_local.environment import Addresses
 from hazina_local.folder import Folder, State
 from hazina_local.mail import Mailbox
 from hazina_local.names import AUDIENCE, ISSUER, SERVICES, TRACES
+from hazina_local.nursery import Nursery
 from hazina_local.traces.store import Store
 
 GATEWAY_PORT = 8080
 POLL_S = 0.03
 WATCH_S = 0.2
 MIGRATE_WAIT_S = 120
-READY_WAIT_S = 90
+READY_WAIT_S = 180  # a machine that is busy with other work
 STOP_WAIT_S = 8
 RESTART_WAIT_S = 0.2
 RESTART_WAIT_S_MAX = 30.0
@@ -86,6 +88,8 @@ class House:
         self._envoy = Envoy(folder.path / "envoy", self._gateway_config())
         self._told = environment.all_services(self.at, self._secrets)
         self._services: dict[str, Child] = {}
+        self._nursery = Nursery(folder.log("nursery")) if nursery.WORKS else None
+        self._forked: set[str] = set()
         self.parts = {
             "postgres": Part("postgres", self.at.postgres),
             "nats": Part("nats", self.at.nats),
@@ -167,12 +171,9 @@ class House:
     async def _migrate(self) -> None:
         log = self.folder.log("migrations")
         log.unlink(missing_ok=True)
-        child = Child(
-            "migrations",
-            [sys.executable, "-m", "hazina_local.migrate", self.folder.path],
-            log=log,
-            env=os.environ | {"HAZINA_ADMIN_DSN": self._postgres.admin_dsn},
-        )
+        words = ["hazina_local.migrate", str(self.folder.path)]
+        told = {"HAZINA_ADMIN_DSN": self._postgres.admin_dsn}
+        child = await asyncio.to_thread(self._python, "migrations", words, told)
         try:
             code = await asyncio.to_thread(child.wait, MIGRATE_WAIT_S)
         except subprocess.TimeoutExpired:
@@ -184,14 +185,9 @@ class House:
 
     def _serve(self, service: str) -> Callable[[], Awaitable[int]]:
         async def start() -> int:
-            # Five interpreters that load at once would starve the database they all wait for.
+            # Interpreters that load at once would starve the database they all wait for.
             await self._postgres_ready.wait()
-            child = Child(
-                service,
-                [sys.executable, "-m", service],
-                log=self.folder.log(service),
-                env=os.environ | self._told,
-            )
+            child = await asyncio.to_thread(self._python, service, [service], self._told)
             self._services[service] = child
             self.parts[service].pid = child.pid
             late = time.monotonic() + READY_WAIT_S
@@ -206,6 +202,15 @@ class House:
             return child.pid
 
         return start
+
+    def _python(self, name: str, words: list[str], told: Mapping[str, str]) -> Child:
+        """Start `python -m WORDS`: from the nursery the first time, later by itself."""
+        log, env = self.folder.log(name), {**os.environ, **told}
+        if self._nursery is not None and name not in self._forked:
+            self._forked.add(name)
+            with suppress(Trouble):
+                return self._nursery.bear(name, words, log=log, env=env)
+        return Child(name, [sys.executable, "-m", *words], log=log, env=env)
 
     async def _start_gateway(self) -> int:
         # Its listener opens only when identity's keys are there; asked earlier it would back off.
@@ -284,6 +289,8 @@ class House:
         await asyncio.to_thread(self._envoy.stop)
         services = self._services.values()
         await asyncio.gather(*(asyncio.to_thread(child.stop, STOP_WAIT_S) for child in services))
+        if self._nursery is not None:
+            await asyncio.to_thread(self._nursery.close)
         await asyncio.gather(
             asyncio.to_thread(self._nats.stop), asyncio.to_thread(self._postgres.stop)
         )

@@ -16,7 +16,7 @@ from hazina_local import screen
 from hazina_local.folder import Folder
 from hazina_local.house import House, Part, Stand
 
-DETACHED_WAIT_S = 120
+DETACHED_WAIT_S = 240
 POLL_S = 0.05
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Protocol, Self
 
 from hazina.embedded.guise import Guise, prologue
 from hazina.embedded.trouble import Trouble
@@ -16,6 +17,16 @@ LOG_TAIL_BYTES = 4_000
 # Linux ends a child when the *thread* that forked it ends. One thread that lives as long as the
 # process forks them all, so callers may start programs from threads that come and go.
 _forks = ThreadPoolExecutor(max_workers=1, thread_name_prefix="hazina-forks")
+
+
+class Program(Protocol):
+    """What a running program can be asked; `subprocess.Popen` is one."""
+
+    @property
+    def pid(self) -> int: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def send_signal(self, sig: int) -> None: ...
 
 
 class Child:
@@ -32,11 +43,26 @@ class Child:
         end_signal: signal.Signals = signal.SIGTERM,
     ) -> None:
         """Start the program at once; it writes to `log` and gets `end_signal` when we die."""
+        log.parent.mkdir(parents=True, exist_ok=True)
+        program = _forks.submit(
+            _fork, name, command, log=log, env=env, guise=guise, end_signal=end_signal
+        ).result()
+        self._look_after(name, program, log, end_signal)
+
+    @classmethod
+    def of(cls, name: str, program: Program, *, log: Path) -> Self:
+        """Look after a program that was started in another way; SIGTERM ends it."""
+        child = cls.__new__(cls)
+        child._look_after(name, program, log, signal.SIGTERM)  # noqa: SLF001  its own
+        return child
+
+    def _look_after(
+        self, name: str, program: Program, log: Path, end_signal: signal.Signals
+    ) -> None:
         self.name = name
         self.log = log
         self.end_signal = end_signal
-        log.parent.mkdir(parents=True, exist_ok=True)
-        self._process = _forks.submit(self._fork, command, env, guise).result()
+        self._process = program
 
     @property
     def pid(self) -> int:
@@ -91,19 +117,26 @@ class Child:
         telling = [line for line in lines if "FATAL" in line or "rror" in line or "FTL" in line]
         return (telling or lines or ["it wrote nothing"])[-1] + f" (see {self.log})"
 
-    def _fork(
-        self, command: Sequence[str | Path], env: Mapping[str, str] | None, guise: Guise
-    ) -> subprocess.Popen[bytes]:
-        try:
-            with self.log.open("ab") as log:
-                return subprocess.Popen(
-                    prologue(guise, self.end_signal, [str(part) for part in command]),
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    env=dict(os.environ if env is None else env),
-                    cwd="/",
-                    process_group=0,  # Ctrl-C reaches us, and we decide the order of ends
-                )
-        except OSError as refused:
-            raise Trouble(f"{self.name} could not be started: {refused}") from None
+
+def _fork(
+    name: str,
+    command: Sequence[str | Path],
+    *,
+    log: Path,
+    env: Mapping[str, str] | None,
+    guise: Guise,
+    end_signal: signal.Signals,
+) -> Program:
+    try:
+        with log.open("ab") as output:
+            return subprocess.Popen(
+                prologue(guise, end_signal, [str(part) for part in command]),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=dict(os.environ if env is None else env),
+                cwd="/",
+                process_group=0,  # Ctrl-C reaches us, and we decide the order of ends
+            )
+    except OSError as refused:
+        raise Trouble(f"{name} could not be started: {refused}") from None
