@@ -233,7 +233,8 @@ class TestRelay:
         await value(
             alpha,
             "select count(pg_terminate_backend(pid)) from pg_stat_activity"
-            " where usename = current_user and pid <> pg_backend_pid()",
+            " where datname = current_database() and usename = current_user"
+            " and pid <> pg_backend_pid()",
         )
         await say(alpha, Said(key="k", n=2))
 

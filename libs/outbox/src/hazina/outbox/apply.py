@@ -1,5 +1,6 @@
 """Applying facts: the effect and the cursor move in one transaction, so each happens once."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -74,6 +75,7 @@ class Applier:
     db: Database
     place: Place
     source: Source
+    turns: asyncio.Semaphore  # how many transactions a listener has open at once
     _known: dict[str, tuple[type[ConsumedEvent], Handler]] = field(init=False)
     _attempts: dict[int, int] = field(default_factory=dict)
 
@@ -104,7 +106,7 @@ class Applier:
     async def replay(self) -> None:
         """Try again what an operator asked for, each key in its order."""
         with tracing.applying(self.place, REPLAY_MAX, []):
-            async with self.db.transaction(SERVICE) as tx:
+            async with self.turns, self.db.transaction(SERVICE) as tx:
                 await inbox.lock(tx, self.place)
                 await self._replay(tx, await inbox.replaying(tx, self.place, REPLAY_MAX))
 
@@ -132,7 +134,7 @@ class Applier:
         began = time()
         contexts = [tracing.context(m.headers) for m in messages[: tracing.LINKS_MAX]]
         with tracing.applying(self.place, len(messages), contexts):
-            async with self.db.transaction(SERVICE) as tx:
+            async with self.turns, self.db.transaction(SERVICE) as tx:
                 cursor = await inbox.lock(tx, self.place)
                 fresh = list(self._fresh(cursor, messages))
                 if not fresh:

@@ -24,7 +24,10 @@ READ_MAX = 1_000  # facts one call of `read` gives
 SETUP: LiteralString = """
 select set_config('app.role', 'service', false), set_config('enable_seqscan', 'off', false),
     set_config('enable_bitmapscan', 'off', false),
-    set_config('plan_cache_mode', 'force_generic_plan', false)"""
+    set_config('plan_cache_mode', 'force_generic_plan', false),
+    -- What is published must be on disk, whatever the server's default is for others.
+    set_config('synchronous_commit', case when current_setting('synchronous_commit')
+        in ('off', 'local') then 'on' else current_setting('synchronous_commit') end, false)"""
 
 # One statement, so one snapshot: what it sees is what pg_current_snapshot() says. A row is new
 # that had not begun at `prev`, or was in progress then: two halves, each on (shard, xid).

@@ -20,6 +20,7 @@ from hazina.pg import SERVICE, Database
 log = logging.getLogger("hazina.outbox")
 
 KEEP_EVERY_S = 1  # leases, and what operators asked to replay
+TRANSACTIONS_MAX = 4  # requests share the pool of connections with us
 STREAM_WAIT_S = 0.25  # a source that never started has no stream yet
 
 
@@ -35,6 +36,7 @@ class Listener:
         self._consumer = consumer
         self._sources = sources
         self._me = f"{socket.gethostname()}:{os.getpid()}:{ids.new().hex[-8:]}"
+        self._turns = asyncio.Semaphore(TRANSACTIONS_MAX)
         self._readers: dict[tuple[str, int], Reader] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -74,7 +76,7 @@ class Listener:
         async with asyncio.TaskGroup() as group:
             for shard in range(shards):
                 place = Place(self._consumer, source.service, shard)
-                reader = Reader(Applier(self._db, place, source))
+                reader = Reader(Applier(self._db, place, source, self._turns))
                 self._readers[source.service, shard] = reader
                 group.create_task(reader.run(stream, stop))
             await self._look()

@@ -26,7 +26,7 @@ log = logging.getLogger("hazina.outbox")
 
 POLL_MIN_S, POLL_MAX_S = 0.002, 0.05  # for facts of other processes; our own wake us
 KEEP_EVERY_S = 1  # leases, progress, scheduled facts
-PARTITIONS_EVERY_S = 3_600
+PARTITIONS_EVERY_S, PARTITIONS_RETRY_S = 3_600, 60
 HALTED_RETRY_S = 5
 
 
@@ -102,11 +102,18 @@ class Relay:
             self._take(await shard.lease(db, self._me))
             await self._note(db)
             if monotonic() >= partitions_at:
-                await db.execute("select outbox_ensure_partitions(%s)", (DAYS_AHEAD,))
-                partitions_at = monotonic() + PARTITIONS_EVERY_S
+                partitions_at = monotonic() + await self._make_partitions(db)
             while await producer.promote(db):
                 self._woken.set()
             await pause(stop, KEEP_EVERY_S)
+
+    async def _make_partitions(self, db: Connection) -> float:
+        """Make the days ahead; give the seconds after which to look again."""
+        try:
+            await db.execute("select outbox_ensure_partitions(%s)", (DAYS_AHEAD,))
+        except errors.LockNotAvailable:
+            return PARTITIONS_RETRY_S  # somebody reads the ledger for long; there is a week
+        return PARTITIONS_EVERY_S
 
     def _take(self, held: dict[int, shard.Cluster | None]) -> None:
         """Work on the shards that are ours now, and leave those that are not."""

@@ -177,7 +177,7 @@ end $body$;
 revoke execute on function outbox_append_only from public;
 
 create function outbox_ensure_partitions(days_ahead integer) returns integer
-language plpgsql security definer set search_path from current set lock_timeout = '2s' as $body$
+language plpgsql security definer set lock_timeout = '200ms' as $body$
 declare
     today date := (now() at time zone 'utc')::date;
     one date;
@@ -208,7 +208,7 @@ end $body$;
 comment on function outbox_ensure_partitions is 'Makes the partitions of today and of days ahead.';
 
 create function outbox_prune(before date) returns integer
-language plpgsql security definer set search_path from current set lock_timeout = '2s' as $body$
+language plpgsql security definer set lock_timeout = '1s' as $body$
 declare
     part record;
     upto record;
@@ -252,6 +252,20 @@ begin
 end $body$;
 comment on function outbox_prune is
     'Drops whole days that are numbered and published, and the windows that named their rows.';
+
+do $body$
+declare
+    one regprocedure;
+begin
+    -- They act as the owner: nobody's temporary table may stand before the real one.
+    for one in
+        select oid from pg_proc
+        where oid in ('outbox_ensure_partitions'::regproc, 'outbox_prune'::regproc)
+    loop
+        execute 'alter function ' || one || ' set search_path = '
+            || quote_ident(current_schema()) || ', pg_temp';
+    end loop;
+end $body$;
 """
 
 

@@ -163,8 +163,9 @@ async def resolve_divergence(
 
     The database lost commits that the world has heard of. Their numbers are never used again; what
     those facts said must be settled by people. `accept_cluster` also takes this PostgreSQL for the
-    one that numbered the ledger: only after `pg_resetwal` lifted its transaction ids above those in
-    `outbox`. Raises Diverged where a number means two facts: that ledger must be restored.
+    one that numbered the ledger: after pg_upgrade, which keeps transaction ids, or after a restored
+    dump once `pg_resetwal` lifted them above those in `outbox`. Raises Diverged where one number
+    means two facts: that ledger must be restored.
     """
     stream = Stream(nats, service)
     async with _connected(db) as connection:
