@@ -11,8 +11,7 @@ from rich.console import Console
 
 from hazina.pg import Database
 from ledger.audit import actions
-from ledger.audit.rules import Report
-from ledger.audit.store import Law
+from ledger.audit.rules import Law, Report
 
 BROKEN = 1
 

@@ -8,8 +8,8 @@ from hazina.pg import SERVICE, Database
 from ledger.account import actions as accounts
 from ledger.audit import rules, store
 from ledger.audit.events import CheckFailed, Contradiction
-from ledger.audit.rules import Finding, Report
-from ledger.audit.store import LAWS, Law
+from ledger.audit.rules import Finding, Law, Report
+from ledger.audit.store import LAWS
 
 # A transaction that was open when the last proof ran may have an earlier time than the proof.
 OVERLAP = timedelta(minutes=5)

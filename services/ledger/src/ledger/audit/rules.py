@@ -6,6 +6,15 @@ from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True)
+class Law:
+    """One thing that must hold; its SQL lists (account_id, facts) where it does not."""
+
+    level: str
+    says: str
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One place where the book contradicts itself."""
 

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,19 +11,9 @@ from sqlalchemy import insert, text
 
 from hazina.pg import Database, Transaction
 from ledger import tables
-from ledger.audit.rules import Finding, Report
+from ledger.audit.rules import Finding, Law, Report
 
 FINDINGS_MAX = 100  # of one statement: a broken book breaks everywhere
-
-
-@dataclass(frozen=True, slots=True)
-class Law:
-    """One thing that must hold; its SQL lists (account_id, facts) where it does not."""
-
-    level: str
-    says: str
-    sql: str
-
 
 LAWS = (
     Law(
