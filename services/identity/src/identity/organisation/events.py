@@ -1,9 +1,11 @@
 """What organisations tell the other services."""
 
+from typing import Literal
 from uuid import UUID
 
 from hazina.outbox import Event
-from identity.organisation.rules import OrgType, Role
+
+Role = Literal["owner", "member", "viewer"]
 
 
 class OrgCreated(Event, type="identity.org.created", version=1, key="org_id"):
@@ -13,7 +15,7 @@ class OrgCreated(Event, type="identity.org.created", version=1, key="org_id"):
     version: int
     name: str
     slug: str
-    org_type: OrgType
+    org_type: Literal["personal", "business", "family", "education", "other"]
     is_personal: bool
     owner_id: UUID
 
