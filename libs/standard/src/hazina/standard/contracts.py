@@ -96,10 +96,13 @@ def http(service: Service) -> str:
 
 def problem_list() -> str:
     """Write every problem of all that is imported, by code."""
-    rows = [
-        f"| `{problem.code}` | {STATUS[problem.kind]} | {problem.title} |"
-        for problem in problems.every()
-    ]
+    # Services that share a code may share its words too, and are not listed twice then.
+    rows = sorted(
+        {
+            f"| `{problem.code}` | {STATUS[problem.kind]} | {problem.title} |"
+            for problem in problems.every()
+        }
+    )
     return PROBLEMS_HEAD + "\n".join(rows) + "\n"
 
 

@@ -14,7 +14,7 @@ import pytest
 from psycopg import sql
 from psycopg.rows import namedtuple_row
 
-from hazina.chassis import Service
+from hazina.chassis import Service, asgi
 from hazina.pg import migrations
 from hazina.standard import agreement, databases
 from hazina.standard.clock import MovableClock
@@ -32,6 +32,7 @@ from pg_class c
 where c.relnamespace = %s::regnamespace and c.relkind in ('r', 'p') order by c.relname
 """
 FUZZ_TIMEOUT_S = 100
+REQUEST_TIMEOUT_S = 30  # longer than any address of ours lets a caller wait
 FUZZ_SEED = 20261121
 # Every refusal that a rule may have for a request of the right shape; that the shape itself is
 # accepted is checked by hazina.standard.fuzz. Text with NUL is refused everywhere, on purpose.
@@ -48,7 +49,7 @@ class Standard:
     """Inherit this once: `class TestStandard(Standard): open_tables = {"plan": "why"}`."""
 
     open_tables: ClassVar[Mapping[str, str]] = {}  # tables without row security, each with a reason
-    fuzz_examples: ClassVar[int] = 8  # per operation and phase, so that a service takes 20 s
+    fuzz_examples: ClassVar[int] = 80  # shared by all operations, so that a service takes 20 s
     fuzz_more: ClassVar[tuple[str, ...]] = ()  # more of schemathesis' arguments, each with a reason
 
     async def test_is_alive_and_ready(self, http: httpx.AsyncClient) -> None:
@@ -106,12 +107,15 @@ class Standard:
         token: Mint,
         tmp_path: Path,
     ) -> None:
+        paths = asgi(under_test.described()).openapi()["paths"]
+        examples = self.fuzz_examples // sum(len(path) for path in paths.values())
         (tmp_path / "schemathesis.toml").write_text(FUZZ_SETTINGS)
         with live(under_test, settings, clock, signer) as url:
             command = [
                 *(sys.executable, "-m", "schemathesis.cli", "run", f"{url}/openapi.json"),
                 *("--header", f"Authorization: Bearer {token()}"),
-                *("--checks", "all", "--max-examples", str(self.fuzz_examples)),
+                *("--checks", "all", "--max-examples", str(sorted((2, examples, 8))[1])),
+                *("--request-timeout", str(REQUEST_TIMEOUT_S)),
                 *("--seed", str(FUZZ_SEED), "--workers", "1", "--no-color"),
                 *self.fuzz_more,
             ]
