@@ -160,6 +160,30 @@ class TestPostGift:
         assert (refused.status_code, refused.json()["code"]) == (404, "gift.recipient_unknown")
         assert keys == 0
 
+    async def test_tells_each_gift_of_a_batch_in_its_own_trace(
+        self, http: httpx.AsyncClient, db: Database, book: Book, bearer: Bearer
+    ) -> None:
+        amina, juma = await welcome(db), await welcome(db)
+        await grant(db, book, amina, 500)
+        body = {"gift_type_id": ROSE, "recipient_id": str(juma.id)}
+        traces = [f"{n:032x}" for n in range(1, 9)]
+
+        await asyncio.gather(
+            *(
+                ask(http, bearer(amina.id) | {"traceparent": f"00-{t}-{1:016x}-01"}, "/gifts", body)
+                for t in traces
+            )
+        )
+
+        async with db.reading(SERVICE) as tx:
+            told = await tx.execute(
+                text("select headers, xid from outbox where type = 'ledger.gift.sent'")
+            )
+            rows = told.all()
+        batches = {row.xid for row in rows}
+        assert sorted(row.headers["traceparent"].split("-")[1] for row in rows) == traces
+        assert len(batches) < len(traces), "some gifts shared a batch"
+
     async def test_needs_a_key(self, http: httpx.AsyncClient, db: Database, bearer: Bearer) -> None:
         answer = await http.post("/ledger/v1/gifts", json={}, headers=bearer(ids.new()))
 

@@ -14,7 +14,7 @@ from hazina.problems import Problem, Unavailable
 from hazina.standard.databases import ServiceDatabase
 from ledger.account.rules import AccountFrozen, AccountUnknown, Flag, InsufficientFunds, of_user
 from ledger.posting import actions
-from ledger.posting.actions import Book, Rows
+from ledger.posting.actions import Book, Kept, Rows
 from ledger.posting.rules import Attempt, Busy, Receipt, Refusal
 from ledger.transfer.rules import TransactionUnknown
 
@@ -135,8 +135,8 @@ class TestPost:
         payer, payee = await user_with(db, book, 2), await user_with(db, book, 0)
         written: list[str] = []
 
-        async def write(_: Transaction, rows: Sequence[tuple[str, Receipt]]) -> None:
-            written.extend(row for row, _ in rows)
+        async def write(_: Transaction, rows: Sequence[Kept[str]]) -> None:
+            written.extend(one.row for one in rows)
 
         await asyncio.gather(
             *(book.post(transfer(payer, payee, 1), Rows(write, f"row {n}")) for n in range(4)),
@@ -148,8 +148,8 @@ class TestPost:
     async def test_lets_one_culprit_fail_alone(self, db: Database, book: Book) -> None:
         payer, payee = await user_with(db, book, 10), await user_with(db, book, 0)
 
-        async def write(_: Transaction, rows: Sequence[tuple[bool, Receipt]]) -> None:
-            if any(row for row, _ in rows):
+        async def write(_: Transaction, rows: Sequence[Kept[bool]]) -> None:
+            if any(one.row for one in rows):
                 raise ZeroDivisionError
 
         answers = await asyncio.gather(

@@ -21,7 +21,7 @@ from ledger.gift import rules, store
 from ledger.gift.events import GiftSent
 from ledger.gift.rules import Gift, Given, RecipientUnavailable, RecipientUnknown, Wish
 from ledger.posting import actions as posting
-from ledger.posting.actions import Book, Rows, attempt_of
+from ledger.posting.actions import Book, Kept, Rows, attempt_of
 from ledger.posting.rules import Fee, Posting, Receipt, What, legs
 
 
@@ -62,13 +62,13 @@ async def send(
     return rules.given(gift, receipt.created_at), receipt.balance_after(rules.purse(gift))
 
 
-async def keep(tx: Transaction, posted: Sequence[tuple[Gift, Receipt]]) -> None:
-    """Write what belongs to gifts that were posted just now, and tell it."""
-    given = [rules.given(gift, receipt.created_at) for gift, receipt in posted]
+async def keep(tx: Transaction, kept: Sequence[Kept[Gift]]) -> None:
+    """Write what belongs to gifts that were posted just now, and tell it, each in its own trace."""
+    given = [rules.given(one.row, one.receipt.created_at) for one in kept]
     await store.add_gifts(tx, given)
-    await posting.charge_in(tx, [_fee(gift) for gift, _ in posted])
+    await posting.charge_in(tx, [_fee(one.row) for one in kept])
     await accounts.count_in(tx, [counted for one in given for counted in _counted(one)])
-    await outbox.publish(tx, *(_sent(one) for one in given))
+    await outbox.publish(tx, *(_sent(one) for one in given), contexts=[one.trace for one in kept])
 
 
 async def _ensure(directory: Directory, gift: Gift) -> None:

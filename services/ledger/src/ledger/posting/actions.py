@@ -1,6 +1,7 @@
 """What can be done with the book: post alone, post among many, join a transaction, refuse."""
 
 import asyncio
+import contextvars
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -9,6 +10,8 @@ from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import psycopg
+from opentelemetry import context
+from opentelemetry.context import Context
 from sqlalchemy.exc import DBAPIError
 
 from hazina import idempotency, ids
@@ -30,13 +33,22 @@ Row = TypeVar("Row")
 
 
 @dataclass(frozen=True, slots=True)
+class Kept(Generic[Row]):
+    """One accepted posting of a batch: what its capability keeps, and the request's own trace."""
+
+    row: Row
+    receipt: Receipt
+    trace: Context
+
+
+@dataclass(frozen=True, slots=True)
 class Rows(Generic[Row]):
     """What a capability keeps of a posting, written in the posting's own transaction.
 
     `write` is called once a batch with every row whose posting was accepted, and publishes too.
     """
 
-    write: Callable[[Transaction, Sequence[tuple[Row, Receipt]]], Awaitable[None]]
+    write: Callable[[Transaction, Sequence[Kept[Row]]], Awaitable[None]]
     row: Row
 
 
@@ -44,6 +56,7 @@ class Rows(Generic[Row]):
 class _Waiting:
     posting: Posting
     rows: Rows[Any] | None
+    trace: Context = field(default_factory=context.get_current)
     answer: "asyncio.Future[Answer]" = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
@@ -153,7 +166,9 @@ class Book:
         self._waiting[waiting.posting.attempt.key] = waiting
         self._queue.append(waiting)
         if self._writer is None or self._writer.done():
-            self._writer = asyncio.create_task(self._run(), name="book")
+            # In a context of its own: the batches belong to no single request's trace.
+            apart = contextvars.Context()
+            self._writer = asyncio.create_task(self._run(), name="book", context=apart)
         return waiting
 
     async def _run(self) -> None:
@@ -238,10 +253,11 @@ async def _write_rows(
     tx: Transaction, batch: Sequence[_Waiting], answers: Sequence[Answer]
 ) -> None:
     """Hand each capability the rows of its postings that were accepted just now, together."""
-    accepted: dict[Callable[..., Awaitable[None]], list[tuple[Any, Receipt]]] = {}
+    accepted: dict[Callable[..., Awaitable[None]], list[Kept[Any]]] = {}
     for waiting, answer in zip(batch, answers, strict=True):
         if waiting.rows and isinstance(answer, Receipt) and not answer.replayed:
-            accepted.setdefault(waiting.rows.write, []).append((waiting.rows.row, answer))
+            kept = Kept(waiting.rows.row, answer, waiting.trace)
+            accepted.setdefault(waiting.rows.write, []).append(kept)
     for write, rows in accepted.items():
         await write(tx, rows)
 
