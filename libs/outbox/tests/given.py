@@ -1,6 +1,7 @@
 """What alpha says, what beta makes of it, and ways to wait."""
 
 import asyncio
+import base64
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -148,7 +149,8 @@ async def ledger_over_http(db: Database, token: str = "") -> AsyncIterator[str]:
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
-        if token and f"hazina-internal-token: {token}" not in head.lower():
+        basic = base64.b64encode(f"internal:{token}".encode()).decode()
+        if token and f"authorization: basic {basic}\r\n".lower() not in head.lower():
             writer.write(b"HTTP/1.1 401 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
         else:
             url = urlsplit(head.split(" ")[1])
@@ -168,4 +170,4 @@ async def ledger_over_http(db: Database, token: str = "") -> AsyncIterator[str]:
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     async with server:
         host, port = server.sockets[0].getsockname()
-        yield f"http://{host}:{port}"
+        yield f"http://internal:{token}@{host}:{port}" if token else f"http://{host}:{port}"

@@ -363,7 +363,7 @@ class TestAStreamThatLacksFacts:
         self, alpha: Database, beta: Database, nats: str, work: Work, holed: str
     ) -> None:
         async with ledger_over_http(alpha, token="let-me-in") as url:
-            source = Source("alpha", {Heard: write}, internal_url=url, internal_token="let-me-in")
+            source = Source("alpha", {Heard: write}, internal_url=url)
             await work.start(Listener(beta, nats, "beta", [source]))
 
             await until(lambda: applied(beta, 10))

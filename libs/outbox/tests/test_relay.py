@@ -22,7 +22,20 @@ from hazina.outbox.shard import Cluster
 from hazina.outbox.stream import WRONG_SEQUENCE, Refused, Stream
 from hazina.pg import Database
 
-from .given import Said, Schemas, Work, keys_of, payload, raw, say, shard_of, until, value
+from .given import (
+    Heard,
+    Said,
+    Schemas,
+    Work,
+    keys_of,
+    payload,
+    raw,
+    say,
+    shard_of,
+    until,
+    value,
+    write,
+)
 
 pytestmark = pytest.mark.anyio
 SHARDS = range(4)
@@ -242,6 +255,18 @@ class TestRelay:
 
 
 class TestABrokerThatFails:
+    async def test_does_not_keep_anybody_from_stopping(
+        self, alpha: Database, beta: Database
+    ) -> None:
+        stop = asyncio.Event()
+        source = outbox.Source("alpha", {Heard: write})
+        nowhere = "nats://127.0.0.1:1"
+        async with asyncio.timeout(6), asyncio.TaskGroup() as group:
+            group.create_task(Relay(alpha, nowhere, "alpha").run(stop))
+            group.create_task(outbox.Listener(beta, nowhere, "beta", [source]).run(stop))
+            await asyncio.sleep(0.5)
+            stop.set()
+
     async def test_is_filled_with_what_was_numbered_while_it_was_away(
         self, alpha: Database, own_nats: Nats, work: Work
     ) -> None:

@@ -9,7 +9,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind
 
 from hazina import outbox
-from hazina.outbox import Event, Listener, Received, Relay, Source
+from hazina.outbox import Event, Listener, Received, Relay, Source, tracing
 from hazina.pg import Database, Transaction
 
 from .given import Heard, Said, Work, say, until, value
@@ -115,3 +115,35 @@ class TestOneTrace:
         self, heard: str, alpha: Database, spans: InMemorySpanExporter
     ) -> None:
         assert await value(alpha, "select headers ->> 'baggage' from outbox") == "org_id=o1"
+
+
+class TestManyRequestsInOneTransaction:
+    async def test_keep_each_its_own_trace(
+        self, alpha: Database, spans: InMemorySpanExporter
+    ) -> None:
+        tracer = trace.get_tracer("test")
+        contexts = [trace.set_span_in_context(tracer.start_span(f"request {n}")) for n in range(2)]
+
+        async with alpha.transaction() as tx:
+            await outbox.publish(tx, Said(key="k", n=1), Said(key="k", n=2), contexts=contexts)
+
+        told = "select array_agg(headers ->> 'traceparent' order by pos) from outbox"
+        assert [parent.split("-")[1] for parent in await value(alpha, told)] == [
+            f"{trace.get_current_span(one).get_span_context().trace_id:032x}" for one in contexts
+        ]
+
+
+class TestContext:
+    @pytest.mark.parametrize(("flags", "kept"), [("00", False), ("01", True), ("03", True)])
+    def test_is_read_where_the_trace_is_kept(self, flags: str, kept: bool) -> None:
+        headers = {"traceparent": f"00-{'a' * 32}-{'b' * 16}-{flags}"}
+
+        found = tracing.context(headers)
+
+        assert (found is not None) is kept
+        if found is not None:
+            assert trace.get_current_span(found).get_span_context().span_id == int("b" * 16, 16)
+
+    @pytest.mark.parametrize("headers", [{}, {"traceparent": ""}, {"traceparent": "nonsense-zz"}])
+    def test_is_none_for_nonsense(self, headers: dict[str, str]) -> None:
+        assert tracing.context(headers) is None

@@ -38,14 +38,13 @@ class Source:
     """What a service hears from one other service, and what it does about it.
 
     A handler gets a run of consecutive facts of one type and writes only through its transaction.
-    `internal_url` is where the other service's ledger is read when the stream lacks a fact, and
-    `internal_token` what it asks for there.
+    `internal_url` is where the other service's ledger is read when the stream lacks a fact; a
+    password in it is sent as HTTP Basic.
     """
 
     service: str
     handlers: Mapping[type[ConsumedEvent], Handler]
-    internal_url: str | None = None
-    internal_token: str | None = field(default=None, repr=False)
+    internal_url: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         for event in self.handlers:

@@ -12,10 +12,11 @@ TIMEOUT_S = 10
 async def page(source: Source, shard: int, after: int) -> list[Message]:
     """Give at most 500 facts after number `after`; raises httpx.HTTPError."""
     assert source.internal_url
-    headers = {"Hazina-Internal-Token": source.internal_token} if source.internal_token else {}
-    async with httpx.AsyncClient(
-        base_url=source.internal_url, timeout=TIMEOUT_S, headers=headers
-    ) as http:
+    url = httpx.URL(source.internal_url)
+    # Taken out of the address, which httpx writes into logs and errors.
+    auth = (url.username, url.password) if url.password else None
+    base = url.copy_with(username=None, password=None)
+    async with httpx.AsyncClient(base_url=base, timeout=TIMEOUT_S, auth=auth) as http:
         answer = await http.get(
             f"/internal/outbox/{shard}", params={"after": after, "limit": PAGE_MAX}
         )
