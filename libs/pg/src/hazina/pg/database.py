@@ -57,6 +57,7 @@ class Database:
             max_overflow=POOL_OVERFLOW,
             pool_timeout=POOL_WAIT_S,
             connect_args={"connect_timeout": 5},
+            hide_parameters=True,  # they may be personal, and errors end in logs
         )
 
     @asynccontextmanager
