@@ -28,7 +28,7 @@ alter table other_token_balances force row level security;
 
 SEEDS = """
 insert into tokens (token, decimals, unit)
-select token, decimals, power(10::numeric, -decimals)
+select token, decimals, ('1e-' || decimals)::numeric
 from (values ('VIBES', 8), ('MTAA', 8), ('USDC', 6), ('SOL', 9), ('ETH', 18), ('POL', 18),
     ('cUSD', 18), ('CELO', 18)) as told (token, decimals);
 """

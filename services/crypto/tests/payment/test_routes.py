@@ -1,0 +1,280 @@
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from hazina import ids
+from hazina.pg import SERVICE, Database
+
+from ..given import holds, issue, member, rows, told, unlawful  # noqa: TID252  makers of the whole service
+
+pytestmark = pytest.mark.anyio
+
+URL = "/crypto/v1/transfers"
+
+
+def ask(to: str, amount: str = "2.5", **more: Any) -> dict[str, Any]:
+    return {"to": to, "token": "VIBES", "amount": amount, **more}
+
+
+class TestPostTransfer:
+    async def test_pays_a_handle_and_says_so(
+        self, http: httpx.AsyncClient, db: Database, bearer: Any
+    ) -> None:
+        amina, from_wallet = await member(db, "amina")
+        juma, to_wallet = await member(db, "juma")
+        await issue(db, from_wallet, 10 * 10**8)
+
+        answer = await http.post(
+            URL,
+            json=ask("@Juma", type="tip", note="asante"),
+            headers={**bearer(amina), "Idempotency-Key": "t1"},
+        )
+
+        assert answer.status_code == 201
+        said = answer.json()
+        assert said == {
+            "id": said["id"],
+            "from_wallet_id": str(from_wallet),
+            "to_wallet_id": str(to_wallet),
+            "from_address": None,
+            "to_address": None,
+            "amount": "2.50000000",
+            "fee": "0.00000000",
+            "token": "VIBES",
+            "chain": "internal",
+            "tx_hash": None,
+            "status": "confirmed",
+            "type": "tip",
+            "metadata": {},
+            "note": "asante",
+            "block_height": None,
+            "created_at": said["created_at"],
+            "confirmed_at": said["created_at"],
+        }
+        assert await holds(db, from_wallet) == 750_000_000
+        assert await holds(db, to_wallet) == 250_000_000
+        [event] = await told(db, "crypto.transfer.completed")
+        assert (event["amount_base"], event["to_user_id"]) == ("250000000", str(juma))
+        for who in (amina, juma):
+            seen = await http.get(f"/crypto/v1/transactions/{said['id']}", headers=bearer(who))
+            assert seen.json() == said
+
+    async def test_asked_twice_pays_once(
+        self, http: httpx.AsyncClient, db: Database, bearer: Any
+    ) -> None:
+        amina, wallet = await member(db, "amina")
+        _, other = await member(db, "juma")
+        await issue(db, wallet, 10 * 10**8)
+        asked = {"json": ask("@juma"), "headers": {**bearer(amina), "Idempotency-Key": "t1"}}
+
+        answers = await asyncio.gather(*(http.post(URL, **asked) for _ in range(8)))
+
+        assert {answer.status_code for answer in answers} == {201}
+        assert len({answer.text for answer in answers}) == 1
+        assert sum("Idempotency-Replayed" in answer.headers for answer in answers) == 7
+        assert await holds(db, other) == 250_000_000
+        changed = await http.post(URL, json=ask("@juma", "3"), headers=asked["headers"])
+        assert (changed.status_code, changed.json()["field"]) == (422, "/amount")
+
+    async def test_never_overdraws_under_a_crowd(
+        self, http: httpx.AsyncClient, db: Database, bearer: Any
+    ) -> None:
+        amina, wallet = await member(db, "amina")
+        _, other = await member(db, "juma")
+        await issue(db, wallet, 100)
+
+        answers = await asyncio.gather(
+            *(
+                http.post(
+                    URL,
+                    json=ask("@juma", "0.000001"),
+                    headers={**bearer(amina), "Idempotency-Key": f"t{n}"},
+                )
+                for n in range(16)
+            )
+        )
+
+        assert sorted(answer.status_code for answer in answers) == [201] + [409] * 15
+        assert (await holds(db, wallet), await holds(db, other)) == (0, 100)
+        assert await unlawful(db) == []
+
+    async def test_says_no_as_a_problem(
+        self, http: httpx.AsyncClient, db: Database, bearer: Any
+    ) -> None:
+        amina, wallet = await member(db, "amina")
+        await member(db, "juma")
+        await issue(db, wallet, 100)
+
+        answer = await http.post(
+            URL, json=ask("@juma"), headers={**bearer(amina), "Idempotency-Key": "t1"}
+        )
+
+        assert answer.status_code == 409
+        assert answer.json() == {
+            "type": "/problems/transfer.insufficient_funds",
+            "title": "The wallet has less available than the amount asked for.",
+            "status": 409,
+            "detail": "The wallet has less available than the amount asked for.",
+            "instance": URL,
+            "code": "transfer.insufficient_funds",
+            "trace_id": answer.json()["trace_id"],
+            "available": "0.00000100",
+        }
+        assert await rows(db, "select from crypto_transactions where type = 'transfer'") == []
+
+    @pytest.mark.parametrize(
+        ("body", "status", "code"),
+        [
+            (ask("@nobody"), 404, "handle.unknown"),
+            (ask(str(ids.new())), 404, "wallet.unknown"),
+            (ask("@juma", from_wallet_id=str(ids.new())), 404, "wallet.unknown"),
+            (ask("@amina"), 422, "transfer.same_wallet"),
+            (ask("@juma", "0.000000005"), 422, "amount.precision"),
+            ({**ask("@juma"), "token": "DOGE"}, 404, "token.unknown"),
+            (ask("@juma", "0"), 422, "validation.failed"),
+            ({**ask("@juma"), "amount": 2.5}, 422, "validation.failed"),
+            (ask("juma"), 422, "validation.failed"),
+            (ask("@juma", note="a\u0000b"), 422, "validation.failed"),
+            (ask("@juma", unknown=1), 422, "validation.failed"),
+        ],
+    )
+    async def test_refuses(
+        self,
+        http: httpx.AsyncClient,
+        db: Database,
+        bearer: Any,
+        *,
+        body: dict[str, Any],
+        status: int,
+        code: str,
+    ) -> None:
+        amina, wallet = await member(db, "amina")
+        await member(db, "juma")
+        await issue(db, wallet, 10**9)
+
+        answer = await http.post(URL, json=body, headers={**bearer(amina), "Idempotency-Key": "t"})
+
+        assert (answer.status_code, answer.json()["code"]) == (status, code)
+        assert await holds(db, wallet) == 10**9
+
+    async def test_wants_a_name_for_the_attempt(
+        self, http: httpx.AsyncClient, db: Database, bearer: Any
+    ) -> None:
+        amina, _ = await member(db, "amina")
+
+        answer = await http.post(URL, json=ask("@juma"), headers=bearer(amina))
+
+        assert (answer.status_code, answer.json()["code"]) == (400, "idempotency.key_missing")
+
+    async def test_never_pays_from_somebody_elses_wallet(
+        self, http: httpx.AsyncClient, db: Database, bearer: Any
+    ) -> None:
+        amina, _ = await member(db, "amina")
+        _, theirs = await member(db, "juma")
+        await issue(db, theirs, 10**9)
+
+        answer = await http.post(
+            URL,
+            json=ask("@amina", from_wallet_id=str(theirs)),
+            headers={**bearer(amina), "Idempotency-Key": "t"},
+        )
+
+        assert (answer.status_code, answer.json()["code"]) == (404, "wallet.unknown")
+        assert await holds(db, theirs) == 10**9
+
+    async def test_lets_nothing_leave_a_frozen_wallet(
+        self, http: httpx.AsyncClient, db: Database, bearer: Any
+    ) -> None:
+        amina, wallet = await member(db, "amina")
+        juma, theirs = await member(db, "juma")
+        for each in (wallet, theirs):
+            await issue(db, each, 10**9)
+        async with db.transaction(SERVICE) as tx:
+            await tx.execute(
+                text(
+                    "update crypto_wallets set frozen_at = now(), frozen_reason = 'test'"
+                    " where id = :id"
+                ),
+                {"id": wallet},
+            )
+
+        out = await http.post(
+            URL, json=ask("@juma"), headers={**bearer(amina), "Idempotency-Key": "t"}
+        )
+        into = await http.post(
+            URL, json=ask("@amina"), headers={**bearer(juma), "Idempotency-Key": "t"}
+        )
+
+        assert out.json()["code"] == "wallet.frozen"
+        assert into.json()["code"] == "transfer.recipient_unavailable"
+
+
+class TestReadBalances:
+    async def test_shows_vibes_first_and_always(
+        self, http: httpx.AsyncClient, db: Database, bearer: Any
+    ) -> None:
+        amina, wallet = await member(db, "amina")
+        url = f"/crypto/v1/wallets/{wallet}/balances"
+
+        empty = (await http.get(url, headers=bearer(amina))).json()
+        await issue(db, wallet, 20447946344588791, "ETH")
+        await issue(db, wallet, 5)
+        full = (await http.get(url, headers=bearer(amina))).json()
+
+        nothing = "0.00000000"
+        assert empty["wallet_id"] == str(wallet)
+        assert empty["data"] == [
+            {
+                "token": "VIBES",
+                "available_balance": nothing,
+                "held_balance": nothing,
+                "staked_balance": nothing,
+                "pending_rewards": nothing,
+                "lifetime_earned": nothing,
+                "on_chain": None,
+            }
+        ]
+        assert [(row["token"], row["available_balance"]) for row in full["data"]] == [
+            ("VIBES", "0.00000005"),
+            ("ETH", "0.020447946344588791"),
+        ]
+
+    async def test_hides_other_peoples_wallets(
+        self, http: httpx.AsyncClient, db: Database, bearer: Any
+    ) -> None:
+        _, wallet = await member(db, "amina")
+
+        answer = await http.get(f"/crypto/v1/wallets/{wallet}/balances", headers=bearer(ids.new()))
+
+        assert (answer.status_code, answer.json()["code"]) == (404, "wallet.unknown")
+
+
+class TestListTransactions:
+    async def test_shows_the_newest_first_page_by_page(
+        self, http: httpx.AsyncClient, db: Database, bearer: Any
+    ) -> None:
+        amina, wallet = await member(db, "amina")
+        await member(db, "juma")
+        await issue(db, wallet, 10**10)
+        for n in range(1, 6):
+            await http.post(
+                URL, json=ask("@juma", f"{n}"), headers={**bearer(amina), "Idempotency-Key": f"{n}"}
+            )
+
+        first = (await http.get("/crypto/v1/transactions?limit=3", headers=bearer(amina))).json()
+        rest = (
+            await http.get(
+                "/crypto/v1/transactions",
+                params={"limit": 3, "cursor": first["next_cursor"]},
+                headers=bearer(amina),
+            )
+        ).json()
+
+        shown = [row["amount"] for row in [*first["data"], *rest["data"]]]
+        assert shown == [f"{n}.00000000" for n in (5, 4, 3, 2, 1)]
+        assert rest["next_cursor"] is None
+        stranger = await http.get("/crypto/v1/transactions", headers=bearer(ids.new()))
+        assert stranger.json() == {"data": [], "next_cursor": None}
