@@ -173,10 +173,7 @@ class TestHears:
         self, url: str, order: list[int], at_once: bool
     ) -> None:
         roles = ("owner", "member", "viewer", "member", "owner")
-        events = [
-            hearing.MemberRoleChanged(**WHO, role=roles[mv - 1], mv=mv)  # type: ignore[arg-type]
-            for mv in order
-        ]
+        events = [hearing.MemberRoleChanged(**WHO, role=roles[mv - 1], mv=mv) for mv in order]
         db = Database(url)
         async with db.transaction(SERVICE) as tx:
             await tx.execute(text("delete from member"))

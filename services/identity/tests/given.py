@@ -88,6 +88,8 @@ class People:
         assert signed_in.status_code == 200, signed_in.text
         return Person(self.http, name, signed_in.json())
 
-    async def log_in(self, identifier: str = "amina", password: str = PASSWORD) -> httpx.Response:
-        body = {"identifier": identifier, "password": password}
+    async def log_in(
+        self, identifier: str = "amina", password: str = PASSWORD, **more: str
+    ) -> httpx.Response:
+        body = {"identifier": identifier, "password": password} | more
         return await self.http.post(f"{V1}/auth/login", json=body)

@@ -61,6 +61,37 @@ class TestThrottle:
         assert (locked.status_code, locked.json()["code"]) == (401, "auth.invalid_credentials")
         assert free.status_code == 200
 
+    async def test_leaves_the_owners_own_device_alone(self, people: People) -> None:
+        amina = await people.sign_up("amina")
+        for name in ("amina", "amina@example.com") * 4:
+            await people.log_in(name, "not the password")
+
+        elsewhere = await people.log_in()
+        on_their_device = await people.log_in(device_token=amina.tokens["device_token"])
+
+        assert elsewhere.status_code == 401
+        assert on_their_device.status_code == 200
+        assert on_their_device.json()["device_token"] is None
+
+    async def test_knows_no_device_of_others(self, people: People) -> None:
+        await people.sign_up("amina")
+        juma = await people.sign_up("juma")
+        for _ in range(6):
+            await people.log_in("amina", "not the password")
+
+        for token in (juma.tokens["device_token"], "hzd_", "hzd_AAAA", "nonsense"):
+            answer = await people.log_in("amina", device_token=token)
+            assert answer.status_code == 401
+
+    async def test_tells_by_mail_of_a_new_device(self, people: People) -> None:
+        amina = await people.sign_up("amina")
+        await people.log_in(device_token=amina.tokens["device_token"])
+        assert [mail["template"] for mail in await people.mails()] == ["signup_code"]
+
+        await people.log_in()
+
+        assert (await people.mails())[0]["template"] == "new_device"
+
     async def test_does_not_count_while_it_is_locked(self, people: People, db: Database) -> None:
         await people.sign_up("amina")
         for _ in range(9):

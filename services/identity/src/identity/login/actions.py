@@ -1,10 +1,9 @@
 """What can be done to sign in: give a password, answer a challenge, have it sent again."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from hazina.pg import SERVICE, Database
+from hazina.pg import SERVICE, Database, Transaction
 from identity.account import actions as account
 from identity.account.rules import Account
 from identity.factor import actions as factor
@@ -13,15 +12,8 @@ from identity.login import rules, store
 from identity.login.rules import CredentialsInvalid
 from identity.message import actions as message
 from identity.session import actions as session
-from identity.session.rules import TokenSet
+from identity.session.rules import Origin, TokenSet
 from identity.trust import Trust
-
-
-@dataclass(frozen=True, slots=True)
-class From:
-    """Where a sign-in comes from."""
-
-    ip_address: str | None
 
 
 async def log_in(
@@ -30,7 +22,7 @@ async def log_in(
     *,
     identifier: str,
     password: str,
-    origin: From,
+    origin: Origin,
     now: datetime,
 ) -> TokenSet | ChallengeRead:
     """Sign somebody in by password; who never proved their address is asked to do that first.
@@ -39,10 +31,11 @@ async def log_in(
     time), AccountSuspended, AccountBanned.
     """
     await trust.ring.refresh()
-    subject = trust.vault.mark("throttle", identifier.strip().lower())
-    async with db.reading(SERVICE) as tx:
-        locked = rules.is_locked(await store.find_throttle(tx, subject), now)
     known = await account.find(db, identifier)
+    async with db.reading(SERVICE) as tx:
+        device = await session.find_device_in(tx, trust.vault, known.id, origin) if known else None
+        subject = trust.vault.mark("throttle", *rules.guessed(identifier, known, device))
+        locked = rules.is_locked(await store.find_throttle(tx, subject), now)
     kept = None if known is None or locked else known.password_hash
     # Outside any transaction: a hash takes as long as fifty of them. Locked, it is a decoy.
     right = await trust.hasher.matches(kept, password)
@@ -56,9 +49,28 @@ async def log_in(
         await store.remove_throttle(tx, subject)
         if known.status == "unverified":
             return await account.ask_again_in(tx, trust, known.id, now)
-        return await session.open_in(
-            tx, trust, known.id, amr=["pwd"], ip_address=origin.ip_address, now=now
-        )
+        made = await session.open_in(tx, trust, known.id, amr=["pwd"], origin=origin, now=now)
+        if made.device_token is not None:
+            await _tell_of_device_in(tx, trust, known, made, now)
+        return made
+
+
+async def _tell_of_device_in(
+    tx: Transaction, trust: Trust, known: Account, made: TokenSet, now: datetime
+) -> None:
+    """Tell somebody by mail that they, or somebody else, signed in from a new device."""
+    assert known.email is not None
+    await message.send_in(
+        tx,
+        trust.vault,
+        "new_device",
+        to=known.email,
+        locale=known.locale,
+        user_id=known.id,
+        params={"link": f"{trust.app_url}/security"},
+        now=now,
+        once=f"new_device:{made.session_id}",
+    )
 
 
 async def _count_failure(db: Database, subject: bytes, now: datetime) -> None:
@@ -75,7 +87,7 @@ async def _rehash(db: Database, trust: Trust, known: Account, password: str) -> 
 
 
 async def answer(
-    db: Database, trust: Trust, challenge_id: UUID, code: str, *, origin: From, now: datetime
+    db: Database, trust: Trust, challenge_id: UUID, code: str, *, origin: Origin, now: datetime
 ) -> TokenSet:
     """Take the answer to a challenge: the right one is taken once, and signs in.
 
@@ -92,7 +104,7 @@ async def answer(
                 trust,
                 judged.challenge.user_id,
                 amr=["otp", "email"],
-                ip_address=origin.ip_address,
+                origin=origin,
                 now=now,
             )
     raise ChallengeWrong(attempts_left=judged.attempts_left)

@@ -10,12 +10,15 @@ from hazina.chassis import Db, Now, Wire, refuses
 from identity.factor.rules import ChallengeOver, ChallengeRead, ChallengeTooSoon, ChallengeWrong
 from identity.hasher import Busy
 from identity.login import actions
-from identity.login.actions import From
 from identity.login.rules import CredentialsInvalid
-from identity.session.rules import AccountBanned, AccountSuspended, TokenSet
+from identity.session.rules import AccountBanned, AccountSuspended, Origin, TokenSet
 from identity.trust import Trusted
 
 router = APIRouter(prefix="/auth", tags=["login"])
+
+
+USER_AGENT_MAX = 200  # characters kept of it
+DeviceToken = Annotated[str, StringConstraints(max_length=200)]
 
 
 class LoginCreate(Wire):
@@ -23,6 +26,7 @@ class LoginCreate(Wire):
 
     identifier: Annotated[str, StringConstraints(min_length=1, max_length=200)]
     password: Annotated[str, StringConstraints(max_length=1024)]
+    device_token: DeviceToken | None = None
 
 
 class AnswerCreate(Wire):
@@ -30,10 +34,13 @@ class AnswerCreate(Wire):
 
     method: Literal["code"]
     code: Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$")]
+    device_token: DeviceToken | None = None
 
 
-def _origin(request: Request) -> From:
-    return From(request.client.host if request.client else None)
+def _origin(request: Request, device_token: str | None) -> Origin:
+    agent = request.headers.get("user-agent", "")
+    shown = "".join(filter(str.isprintable, agent))[:USER_AGENT_MAX]
+    return Origin(request.client.host if request.client else None, shown, device_token)
 
 
 @router.post("/login", responses=refuses(CredentialsInvalid, AccountSuspended, AccountBanned, Busy))
@@ -46,7 +53,7 @@ async def post_login(
         trust,
         identifier=ask.identifier,
         password=ask.password,
-        origin=_origin(request),
+        origin=_origin(request, ask.device_token),
         now=now,
     )
 
@@ -59,7 +66,9 @@ async def post_answer(
     id: UUID, ask: AnswerCreate, *, request: Request, db: Db, trust: Trusted, now: Now
 ) -> TokenSet:
     """Answer a challenge with the code that was sent; the right one signs in, once."""
-    return await actions.answer(db, trust, id, ask.code, origin=_origin(request), now=now)
+    return await actions.answer(
+        db, trust, id, ask.code, origin=_origin(request, ask.device_token), now=now
+    )
 
 
 @router.post(

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from hazina.problems import Kind, Problem
+from identity.account.rules import Account
 
 FREE = 5  # failures in a row that cost nothing: people do mistype
 LOCK_MAX_S = 900
@@ -22,6 +24,21 @@ class Throttle:
     failures: int
     last_failure_at: datetime
     locked_until: datetime | None
+
+
+def guessed(
+    identifier: str, known: Account | None, device_id: UUID | None
+) -> tuple[str, object, object]:
+    """Say whose failures are counted together.
+
+    A device that somebody signed in from has a count of its own, so that who guesses elsewhere
+    cannot lock it out; a name and an address of one account share theirs.
+    """
+    if known is None:
+        return "name", identifier.strip().lower(), ""
+    if device_id is None:
+        return "account", known.id, ""
+    return "device", known.id, device_id
 
 
 def is_locked(throttle: Throttle | None, now: datetime) -> bool:

@@ -7,7 +7,7 @@ from typing import Final, Literal
 from uuid import UUID
 
 Channel = Literal["email", "sms"]
-Template = Literal["signup_code", "account_exists", "session_stolen"]
+Template = Literal["signup_code", "account_exists", "session_stolen", "new_device"]
 
 TRIES_MAX = 8
 LEASE = timedelta(seconds=30)
@@ -56,6 +56,20 @@ TEXTS: Final[dict[tuple[str, str], tuple[str, str]]] = {
         (
             "Kuingia kwako kumetumika sehemu mbili kwa wakati mmoja, kwa hiyo tumekufunga. Kama si "
             "wewe, badilisha nenosiri lako kwenye {link}\n"
+        ),
+    ),
+    ("new_device", "en"): (
+        "You signed in from a new device",
+        (
+            "Somebody signed in to your Hazina account from a device we did not know. If that was "
+            "not you, end its session and change your password at {link}\n"
+        ),
+    ),
+    ("new_device", "sw"): (
+        "Umeingia kwa kifaa kipya",
+        (
+            "Mtu ameingia kwenye akaunti yako ya Hazina kwa kifaa tusichokijua. Kama si wewe, "
+            "mtoe na ubadilishe nenosiri lako kwenye {link}\n"
         ),
     ),
 }

@@ -1,5 +1,6 @@
 """What can be done with a session: open, refresh, move to another organisation, end."""
 
+import hmac
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,9 +15,18 @@ from identity.organisation import actions as organisation
 from identity.organisation.rules import Place
 from identity.session import rules, store
 from identity.session.events import SessionRevoked
-from identity.session.rules import Counter, OrgBrief, Refresh, Session, TokenSet, UserBrief
+from identity.session.rules import (
+    Counter,
+    OrgBrief,
+    Origin,
+    Refresh,
+    Session,
+    TokenSet,
+    UserBrief,
+)
 from identity.session.store import Held
 from identity.trust import Trust
+from identity.vault import Vault
 
 KEY_BYTES = 32
 
@@ -31,10 +41,12 @@ async def open_in(
     user_id: UUID,
     *,
     amr: Sequence[str],
-    ip_address: str | None,
+    origin: Origin,
     now: datetime,
 ) -> TokenSet:
     """Sign a user in, in their own organisation; their idlest session beyond fifty ends.
+
+    A device that is not known gets a token to be known by.
 
     Raises AccountSuspended, AccountBanned.
     """
@@ -43,9 +55,11 @@ async def open_in(
     place = await organisation.personal_in(tx, user_id)
 
     rules.require_welcome(user)
+    device_id, device_token = await _device_in(tx, trust.vault, user_id, origin, now)
     session = Session(
         id=ids.new(),
         user_id=user_id,
+        device_id=device_id,
         org_id=place.id,
         aal=1,
         amr=tuple(amr),
@@ -65,14 +79,54 @@ async def open_in(
     await store.add_session(
         tx,
         session,
-        ip_address=ip_address,
+        ip_address=origin.ip_address,
         key_enc=trust.vault.seal(key, place=_place(session.id)),
         counter=counter,
     )
     idlest = await store.list_idlest(tx, user_id, keep=rules.PER_USER_MAX)
     await end_in(tx, user_id, idlest, reason="too_many", now=now)
     token = rules.write_token(session.id, counter.value, key)
-    return _tokens(trust, session, user, place, now=now, refresh_token=token)
+    made = _tokens(trust, session, user, place, now=now, refresh_token=token)
+    return replace(made, device_token=device_token)
+
+
+async def find_device_in(
+    tx: Transaction, vault: Vault, user_id: UUID, origin: Origin
+) -> UUID | None:
+    """Tell which of a user's devices this is, if it shows what that device keeps."""
+    shown = rules.read_device_token(origin.device_token or "")
+    if shown is None:
+        return None
+    id, secret = shown
+    kept = await store.find_device(tx, user_id, id)
+    if kept is None or not hmac.compare_digest(kept, _device_mark(vault, id, secret)):
+        return None
+    return id
+
+
+def _device_mark(vault: Vault, id: UUID, secret: bytes) -> bytes:
+    return vault.mark("device", id, secret.hex())
+
+
+async def _device_in(
+    tx: Transaction, vault: Vault, user_id: UUID, origin: Origin, now: datetime
+) -> tuple[UUID, str | None]:
+    """Know a device again, or remember it; give its id and the token that a new one keeps."""
+    known = await find_device_in(tx, vault, user_id, origin)
+    if known is not None:
+        await store.set_device_seen(tx, known, ip_address=origin.ip_address, now=now)
+        return known, None
+    id, secret = ids.new(), secrets.token_bytes(rules.DEVICE_SECRET_BYTES)
+    await store.add_device(
+        tx,
+        user_id,
+        origin,
+        id=id,
+        secret_hash=_device_mark(vault, id, secret),
+        fingerprint=vault.mark("fingerprint", origin.user_agent).hex(),
+        now=now,
+    )
+    return id, rules.write_device_token(id, secret)
 
 
 def _tokens(

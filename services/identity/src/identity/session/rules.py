@@ -23,6 +23,8 @@ VERSION = 1
 ID_BYTES, MAC_BYTES, CHECKSUM_BYTES = 16, 16, 4
 COUNTER_BYTES_MAX = 9  # 63 bits, seven a byte
 TOKEN_LENGTH_MAX = 128
+DEVICE_PREFIX = "hzd_"
+DEVICE_SECRET_BYTES = 32
 
 LIVES = timedelta(days=30)
 IDLE = timedelta(days=14)
@@ -107,6 +109,7 @@ class Session:
     amr: tuple[str, ...]
     auth_at: datetime
     expires_at: datetime
+    device_id: UUID | None = None
     ended_at: datetime | None = None
 
 
@@ -120,6 +123,15 @@ class Counter:
     lost_answers: int
     lost_at: datetime | None
     expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a sign-in comes from, and what the device shows to be known again."""
+
+    ip_address: str | None = None
+    user_agent: str = ""
+    device_token: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +202,26 @@ def read_token(token: str) -> Presented:
     if found is None or len(signed) != 1 + ID_BYTES + found[1]:
         raise RefreshInvalid
     return Presented(UUID(bytes=signed[1 : 1 + ID_BYTES]), found[0], signed, mac)
+
+
+def write_device_token(device_id: UUID, secret: bytes) -> str:
+    """Write what a device keeps to be known again."""
+    raw = device_id.bytes + secret
+    return DEVICE_PREFIX + base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def read_device_token(token: str) -> tuple[UUID, bytes] | None:
+    """Read what a device showed; None for nonsense, which is a device that nobody knows."""
+    text = token.removeprefix(DEVICE_PREFIX)
+    if text == token or len(token) > TOKEN_LENGTH_MAX:
+        return None
+    try:
+        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    if len(raw) != ID_BYTES + DEVICE_SECRET_BYTES:
+        return None
+    return UUID(bytes=raw[:ID_BYTES]), raw[ID_BYTES:]
 
 
 def require_ours(presented: Presented, key: bytes) -> None:

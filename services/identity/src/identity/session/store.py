@@ -13,8 +13,8 @@ from sqlalchemy.exc import OperationalError
 from hazina import ids
 from hazina.pg import Transaction
 from hazina.problems import Unavailable
-from identity.session.rules import Counter, Session, UserBrief
-from identity.tables import refresh_tokens, security_events, sessions, users
+from identity.session.rules import Counter, Origin, Session, UserBrief
+from identity.tables import refresh_tokens, security_events, sessions, user_devices, users
 
 LOCK_WAIT = "5s"
 
@@ -64,6 +64,7 @@ async def add_session(
         insert(sessions).values(
             id=session.id,
             user_id=session.user_id,
+            device_id=session.device_id,
             org_id=session.org_id,
             aal=session.aal,
             amr=list(session.amr),
@@ -75,6 +76,7 @@ async def add_session(
     await tx.execute(
         insert(refresh_tokens).values(
             session_id=session.id,
+            device_id=session.device_id,
             key_enc=key_enc,
             counter=counter.value,
             last_refreshed_at=counter.last_refreshed_at,
@@ -127,6 +129,46 @@ def _session(row: Any) -> Session:
 def _user(row: Any, id: UUID) -> UserBrief:
     return UserBrief(
         id, row.username, row.display_name, row.account_type, row.marketplace_role, row.status
+    )
+
+
+async def find_device(tx: Transaction, user_id: UUID, id: UUID) -> bytes | None:
+    """Read the hash of what a user's device keeps."""
+    mine = (user_devices.c.id == id, user_devices.c.user_id == user_id)
+    found = await tx.execute(select(user_devices.c.secret_hash).where(*mine))
+    return found.scalar_one_or_none()
+
+
+async def set_device_seen(
+    tx: Transaction, id: UUID, *, ip_address: str | None, now: datetime
+) -> None:
+    """Note that a device signed in again."""
+    values = {"last_ip_address": ip_address, "last_seen_at": now}
+    await tx.execute(update(user_devices).where(user_devices.c.id == id).values(values))
+
+
+async def add_device(
+    tx: Transaction,
+    user_id: UUID,
+    origin: Origin,
+    *,
+    id: UUID,
+    secret_hash: bytes,
+    fingerprint: str,
+    now: datetime,
+) -> None:
+    """Write a device that a user signed in from for the first time."""
+    await tx.execute(
+        insert(user_devices).values(
+            id=id,
+            user_id=user_id,
+            device_fingerprint=fingerprint,
+            secret_hash=secret_hash,
+            name=origin.user_agent or "unknown device",
+            user_agent=origin.user_agent,
+            last_ip_address=origin.ip_address,
+            last_seen_at=now,
+        )
     )
 
 

@@ -7,7 +7,7 @@ from identity.tables.login import auth_throttle
 from identity.tables.message import email_delivery_log, notifications_outbox
 from identity.tables.metadata import metadata
 from identity.tables.organisation import organization_members, organizations
-from identity.tables.session import refresh_tokens, security_events, sessions
+from identity.tables.session import refresh_tokens, security_events, sessions, user_devices
 
 __all__ = [
     "auth_throttle",
@@ -23,5 +23,6 @@ __all__ = [
     "security_events",
     "sessions",
     "signing_keys",
+    "user_devices",
     "users",
 ]

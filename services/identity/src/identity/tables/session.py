@@ -8,6 +8,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     SmallInteger,
     Table,
     Text,
@@ -17,6 +18,27 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, INET, JSONB
 
 from identity.tables.metadata import at, created_at, metadata, sealed
+
+user_devices = Table(
+    "user_devices",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("user_id", ForeignKey("users.id"), nullable=False),
+    Column("device_fingerprint", Text, nullable=False, comment="A hash of its user agent."),
+    Column("secret_hash", LargeBinary, nullable=False, comment="HMAC of what the device keeps."),
+    Column("name", Text, nullable=False),
+    Column("user_agent", Text, nullable=False),
+    Column("trusted", Boolean, nullable=False, server_default=text("false")),
+    at("trusted_until", comment="Until when it is spared the second factor."),
+    Column("last_ip_address", INET),
+    Column("last_location", Text),
+    at("last_seen_at", nullable=False),
+    created_at(),
+    CheckConstraint("length(user_agent) <= 200", name="user_devices_user_agent_short"),
+    CheckConstraint("length(name) <= 200", name="user_devices_name_short"),
+    Index("user_devices_user", "user_id"),
+    comment="Devices that somebody signed in from: guessing elsewhere does not slow these.",
+)
 
 sessions = Table(
     "sessions",
