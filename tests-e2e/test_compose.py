@@ -37,10 +37,9 @@ def house() -> Iterator[DockerCompose]:
         patch.setenv("COMPOSE_PROJECT_NAME", PROJECT)
         patch.setenv("HAZINA_PORT", "0")
         patch.setenv("JAEGER_PORT", "0")
-        compose = DockerCompose(ROOT, env_file=str(ENV), build=True, wait=False)
+        compose = DockerCompose(ROOT, env_file=str(ENV))
         try:
-            compose.start()
-            _wait_until_healthy(compose)
+            _bring_up(compose)
             yield compose
         finally:
             compose.stop()
@@ -56,13 +55,18 @@ def _no_engine() -> str:
     return ""
 
 
-def _wait_until_healthy(compose: DockerCompose) -> None:
-    """Wait for the gateway, which waits for everything else; show the logs of what failed."""
-    command = [*compose.compose_command_property, "up", "--no-recreate", "--wait", "gateway"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    if done.returncode:
-        logs, _ = compose.get_logs()
-        raise AssertionError(f"the house did not come up: {done.stderr[-2000:]}\n{logs[-8000:]}")
+def _bring_up(compose: DockerCompose) -> None:
+    """Build the images and wait until all is healthy; show the last words of what failed.
+
+    Told to wait for the gateway, which waits for everything else: asked to wait for all, compose
+    takes the good end of a one-shot for a failure.
+    """
+    for words in (["build", "--quiet"], ["up", "--detach"], ["up", "--wait", "gateway"]):
+        command = [*compose.compose_command_property, *words]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        if done.returncode:
+            logs, _ = compose.get_logs()
+            pytest.fail(f"{' '.join(words)}: {done.stderr[-1500:]}\n{logs[-6000:]}")
 
 
 def _url(house: DockerCompose) -> str:
