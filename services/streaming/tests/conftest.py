@@ -7,9 +7,11 @@ from fastapi import FastAPI
 
 from hazina.chassis import Service, asgi
 from hazina.chassis.run import listen, server
-from hazina.standard import UnderTest
+from hazina.standard import Mint, UnderTest
 from streaming.app import build
 from streaming.settings import Settings
+
+from .given import Somebody
 
 # Silence and linger are told in seconds; here they are short, so that a test can wait for them.
 QUICK = {
@@ -51,3 +53,21 @@ async def web(served: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     """A client that talks to `served` over HTTP."""
     async with httpx.AsyncClient(base_url=f"http://{served.state.address}") as client:
         yield client
+
+
+@pytest.fixture
+def juma(http: httpx.AsyncClient, token: Mint) -> Somebody:
+    """A host."""
+    return Somebody(http, token)
+
+
+@pytest.fixture
+def amina(http: httpx.AsyncClient, token: Mint) -> Somebody:
+    """Somebody who watches."""
+    return Somebody(http, token)
+
+
+@pytest.fixture
+def neema(http: httpx.AsyncClient, token: Mint) -> Somebody:
+    """Somebody else."""
+    return Somebody(http, token)

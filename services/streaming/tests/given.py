@@ -2,15 +2,17 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
-from uuid import UUID
 
 import httpx
+from sqlalchemy import text
 from websockets.asyncio.client import ClientConnection, connect
 
 from hazina import ids
+from hazina.pg import SERVICE, Database
 
 V1 = "/streaming/v1"
 
@@ -96,7 +98,7 @@ class Socket:
 
 
 @asynccontextmanager
-async def socket(address: str, token: str | None = None) -> Any:
+async def socket(address: str, token: str | None = None) -> AsyncIterator[Socket]:
     """Open a socket, connected as whoever `token` says."""
     url = f"ws://{address}{V1}/connection/websocket"
     async with connect(url, ping_interval=None, compression=None) as raw:
@@ -114,5 +116,30 @@ def is_state(published: bool) -> Callable[[dict[str, Any]], bool]:
     )
 
 
-def uuid(text: str) -> UUID:
-    return UUID(text)
+async def told(db: Database, type: str) -> list[dict[str, Any]]:
+    """Read what was told of one type, in order."""
+    query = text("select payload from outbox where type = :type order by day, pos")
+    async with db.reading(SERVICE) as tx:
+        rows = (await tx.execute(query, {"type": type})).scalars()
+        return [json.loads(bytes(row)) for row in rows]
+
+
+async def rows(db: Database, query: str, **values: Any) -> list[Any]:
+    """Read rows as the service sees them."""
+    async with db.reading(SERVICE) as tx:
+        return list((await tx.execute(text(query), values)).all())
+
+
+async def run(db: Database, query: str, **values: Any) -> None:
+    """Have the service run a statement."""
+    async with db.transaction(SERVICE) as tx:
+        await tx.execute(text(query), values)
+
+
+async def eventually(check: Callable[[], Awaitable[bool]], within_s: float = 8) -> float:
+    """Wait until something is so; give how many seconds that took."""
+    began = time.monotonic()
+    while not await check():
+        assert time.monotonic() - began < within_s, "it did not become so"
+        await asyncio.sleep(0.02)
+    return time.monotonic() - began

@@ -109,5 +109,6 @@ def build(settings: Settings, db: Database, clock: Clock) -> Service:
             "presence": presence,
             "connections": connections,
             "house": house,
+            "keeping": keeping,
         },
     )

@@ -81,9 +81,9 @@ async def change(  # noqa: PLR0917  the first three are what every action takes
 
         rules.allow_change(box, user)
 
-        await store.set_box(tx, box_id, at, values)
         if values.get("publish_policy") == "paused":
             await stop_in(tx, cells, [box], "paused", at)
+        await store.set_box(tx, box_id, at, values)
         made = await store.read_row(tx, box_id)
     cells.tell([box_id])
     return made
@@ -97,8 +97,8 @@ async def close(db: Database, cells: Cells, caller: Caller, box_id: UUID, at: da
 
         rules.allow_change(box, user)
 
-        await store.set_box(tx, box_id, at, {"status": "closed"})
         await stop_in(tx, cells, [box], "box_closed", at)
+        await store.set_box(tx, box_id, at, {"status": "closed"})
     cells.tell([box_id])
 
 

@@ -110,6 +110,8 @@ async def _take(connection: Connection, command: Command) -> None:
     except Problem as no:
         temporary = no.kind in {Kind.SPENT, Kind.UNAVAILABLE}
         connection.send(rules.refusal(command.id, STATUS[no.kind], no.code, temporary=temporary))
+        if command.connect is not None and not temporary:
+            connection.close(Close.TOKEN)
     except Exception:
         logger.exception("command failed", extra={"connection": str(connection.id)})
         connection.send(rules.refusal(command.id, 100, "internal server error", temporary=True))
@@ -159,13 +161,8 @@ async def _answer(connection: Connection, command: Command) -> None:
 async def _connect(connection: Connection, token: str) -> dict[str, Any]:
     if connection.caller is not None:
         raise rules.bad_request()
-    try:
-        caller = await connection.verifier.verify(token)
-        caller.require_user()
-    except Problem as no:
-        if no.kind in {Kind.UNAUTHENTICATED, Kind.FORBIDDEN}:
-            connection.close(Close.TOKEN)
-        raise
+    caller = await connection.verifier.verify(token)
+    caller.require_user()
     ttl = _take_token(connection, caller, token)
     connection.start_pinging()
     house = connection.house
