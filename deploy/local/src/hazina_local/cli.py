@@ -62,14 +62,17 @@ def up(
     ] = False,
 ) -> None:
     """Start everything and keep it running: database, broker, five services, gateway."""
-    from hazina_local import up as starting  # noqa: PLC0415 - `hazina status` needs none of it
-
-    rates = os.environ.get("HAZINA_GATEWAY_RATES", "")
     if detach and ephemeral:
         raise Trouble("an ephemeral house ends with its command; leave out --detach")
     if detach:
-        starting.detach(_folder(data), console, port=port, rates=rates)
-    elif ephemeral:
+        from hazina_local import detached  # noqa: PLC0415 - what it starts loads the rest
+
+        detached.detach(_folder(data), console, port=port)
+        return
+    from hazina_local import up as starting  # noqa: PLC0415 - `hazina status` needs none of it
+
+    rates = os.environ.get("HAZINA_GATEWAY_RATES", "")
+    if ephemeral:
         with folders.ephemeral() as path:
             asyncio.run(starting.serve(Folder(path), console, port=port, rates=rates))
     else:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any
 
 import uvicorn
 
@@ -117,27 +118,29 @@ class House:
         Trouble when a part cannot start at all; then everything else is ended too.
         """
         self.folder.write_env(self._told)
-        beside = [asyncio.create_task(self._serve_dev(), name="traces")]
+        pages = asyncio.create_task(self._serve_dev(), name="traces")
+        ending = asyncio.create_task(stop.wait())
+        watching: list[asyncio.Task[None]] = []
         try:
             starting = asyncio.create_task(self._start())
-            stopping = asyncio.create_task(stop.wait())
-            await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            if not starting.done():
+            if not await _first(starting, ending, pages):
                 starting.cancel()
                 return
-            starting.result()
-            self.state.ready = True
-            self.ready.set()
-            self.state.ready_after_s = round(time.monotonic() - self._began, 2)
-            self._save()
-            beside += [asyncio.create_task(self._watch(name)) for name in self._restarts()]
-            await stopping
+            self._note_ready()
+            watching = [asyncio.create_task(self._watch(name)) for name in self._restarts()]
+            await _first(ending, pages)
         finally:
-            for task in beside:
+            for task in (*watching, ending, pages):
                 task.cancel()
-            await asyncio.gather(*beside, return_exceptions=True)
+            await asyncio.gather(*watching, ending, pages, return_exceptions=True)
             await self._stop()
             self.folder.forget_state()
+
+    def _note_ready(self) -> None:
+        self.state.ready = True
+        self.state.ready_after_s = round(time.monotonic() - self._began, 2)
+        self._save()
+        self.ready.set()
 
     async def _start(self) -> None:
         """Everything at once: each part waits by itself for what it needs."""
@@ -336,6 +339,14 @@ class _Quiet(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+async def _first(wanted: asyncio.Task[Any], *others: asyncio.Task[Any]) -> bool:
+    """Wait until one is done; raise what went wrong in it, or tell whether it was `wanted`."""
+    done, _ = await asyncio.wait({wanted, *others}, return_when=asyncio.FIRST_COMPLETED)
+    for task in done:
+        task.result()
+    return wanted in done
 
 
 async def answers(port: int, path: str) -> bool:
