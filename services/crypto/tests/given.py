@@ -65,15 +65,19 @@ async def member(db: Database, username: str | None = None) -> tuple[UUID, UUID]
 
 async def issue(db: Database, wallet_id: UUID, base: int, asset: str = "VIBES") -> None:
     """Money out of nothing, as far as the books allow: issued to a wallet."""
+    found = await rows(db, "select user_id from crypto_wallets where id = :id", id=wallet_id)
+    owner = found[0].user_id if found else None
     async with db.transaction(SERVICE) as tx:
         lacking = await store.post(
             tx,
-            posting(asset, base, (Entry(-base, house="issuance"), Entry(base, wallet_id))),
+            posting(asset, base, (Entry(-base, house="issuance"), Entry(base, wallet_id)), owner),
         )
     assert lacking is None
 
 
-def posting(token: str, base: int, entries: tuple[Entry, ...]) -> Posting:
+def posting(
+    token: str, base: int, entries: tuple[Entry, ...], to_owner: UUID | None = None
+) -> Posting:
     """A posting of any entries."""
     return Posting(
         id=ids.new(),
@@ -84,7 +88,7 @@ def posting(token: str, base: int, entries: tuple[Entry, ...]) -> Posting:
         from_wallet_id=None,
         to_wallet_id=next((e.wallet_id for e in entries if e.delta_base > 0), None),
         from_owner=None,
-        to_owner=None,
+        to_owner=to_owner,
         note=None,
         metadata={},
         created_at=NOON,

@@ -264,11 +264,13 @@ class TestListTransactions:
                 URL, json=ask("@juma", f"{n}"), headers={**bearer(amina), "Idempotency-Key": f"{n}"}
             )
 
-        first = (await http.get("/crypto/v1/transactions?limit=3", headers=bearer(amina))).json()
+        first = (
+            await http.get("/crypto/v1/transactions?limit=3&type=transfer", headers=bearer(amina))
+        ).json()
         rest = (
             await http.get(
                 "/crypto/v1/transactions",
-                params={"limit": 3, "cursor": first["next_cursor"]},
+                params={"limit": 3, "type": "transfer", "cursor": first["next_cursor"]},
                 headers=bearer(amina),
             )
         ).json()
