@@ -5,10 +5,12 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from pydantic import SecretStr
+from sqlalchemy import text
 
 from hazina import ids
-from hazina.chassis import Service, asgi
+from hazina.chassis import Db, Service, asgi
 
 pytestmark = pytest.mark.anyio
 
@@ -66,6 +68,21 @@ class TestIfMatch:
         )
 
         assert changed.status_code == 200
+
+
+class TestANumberThatNoColumnHolds:
+    @pytest.mark.parametrize(("number", "status"), [(2**63 - 1, 200), (2**63, 422), (10**70, 422)])
+    async def test_is_the_callers_doing(
+        self, http: httpx.AsyncClient, app: FastAPI, number: int, status: int
+    ) -> None:
+        @app.get("/sample/v1/numbers/{number}")
+        async def get_number(number: int, db: Db) -> None:
+            async with db.reading() as tx:
+                await tx.execute(text("select cast(:number as bigint)"), {"number": number})
+
+        answer = await http.get(f"/sample/v1/numbers/{number}")
+
+        assert answer.status_code == status
 
 
 class TestACaller:

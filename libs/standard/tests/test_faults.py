@@ -2,18 +2,32 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import psycopg
 import pytest
+from fastapi import APIRouter
 from sqlalchemy import Column, MetaData, Table, Text
 
+from hazina.chassis import Clock, Service, Wire
+from hazina.chassis.render import ValidationFailed
 from hazina.outbox import ConsumedEvent, Event
-from hazina.pg import migrations
-from hazina.standard import ServiceDatabase, UnderTest, agreement, databases
+from hazina.pg import Database, migrations
+from hazina.standard import (
+    Mint,
+    MovableClock,
+    ServiceDatabase,
+    Signer,
+    UnderTest,
+    agreement,
+    databases,
+)
+from hazina.standard.sample.app import build
 from hazina.standard.sample.note.events import NoteWritten
+from hazina.standard.sample.settings import Settings
 from hazina.standard.suite import Standard
 
 CONTRACT = json.loads(
@@ -170,3 +184,55 @@ class TestEmptying:
             assert admin.execute("select count(*) from note_count").fetchone() == (0,)
             assert admin.execute("select code from colour order by code").fetchall() == [(1,), (2,)]
             assert admin.execute("select count(*) from outbox_shard").fetchone() == (4,)
+
+
+liar = APIRouter(prefix="/sample/v1")
+
+
+class Word(Wire):
+    """A word."""
+
+    word: str
+
+
+@liar.post("/picky")
+async def post_picky(ask: Word) -> Word:
+    """Say nothing of a limit, and have one."""
+    raise ValidationFailed(errors=[])
+
+
+@liar.post("/weak")
+async def post_weak(ask: Word) -> Word:
+    """Break down when asked anything."""
+    raise RuntimeError(ask.word)
+
+
+def build_liar(settings: Settings, db: Database, clock: Clock) -> Service:
+    """Build the sample service with two addresses that it should not have."""
+    return replace(build(settings, db, clock), routers=[liar])
+
+
+class TestWithstanding:
+    @pytest.mark.parametrize(("path", "said"), [("picky", "right shape"), ("weak", "Server error")])
+    def test_is_not_for_a_service_that(  # noqa: PLR0917  fixtures
+        self,
+        path: str,
+        said: str,
+        settings: Settings,
+        clock: MovableClock,
+        signer: Signer,
+        token: Mint,
+        tmp_path: Path,
+    ) -> None:
+        class Narrow(Inherited):
+            fuzz_more = ("--include-path", f"/sample/v1/{path}", "--phases", "fuzzing")
+
+        with pytest.raises(AssertionError, match=said):
+            Narrow().test_withstands_every_request(
+                under_test=UnderTest("sample", Settings, build_liar),
+                settings=settings,
+                clock=clock,
+                signer=signer,
+                token=token,
+                tmp_path=tmp_path,
+            )

@@ -13,6 +13,7 @@ from fastapi.routing import iter_route_contexts
 from opentelemetry import context, trace
 from opentelemetry.trace import Span, StatusCode
 from prometheus_client import Histogram
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -25,6 +26,11 @@ logger = logging.getLogger("hazina.chassis")
 REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
 UNMEASURED = frozenset({"/livez", "/readyz", "/metrics"})
 BODILESS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+
+
+# What a column cannot hold although its shape was right: a number out of range, text with NUL or
+# outside UTF-8. A route should say its limits; where one does not, it is still the caller's doing.
+UNSTORABLE = frozenset({"22003", "22021", "22P05"})
 
 
 class Edge:
@@ -145,6 +151,9 @@ class Exchange:
             problem: Problem | None = trouble
         elif isinstance(trouble, HTTPException | RequestValidationError):
             problem = render.of_framework(trouble)
+        elif isinstance(trouble, DataError) and _sqlstate(trouble) in UNSTORABLE:
+            logger.warning("no column holds it", extra={"route": self.route()})
+            problem = render.ValidationFailed("a number or a text is more than we can hold")
         else:
             return self._bug(trouble)
         if problem is None:
@@ -175,6 +184,10 @@ class Exchange:
         if self.span.is_recording():
             _describe(self.span, scope["method"], route, self.status)
         self.span.end()
+
+
+def _sqlstate(trouble: DataError) -> str | None:
+    return getattr(trouble.orig, "sqlstate", None)
 
 
 def _describe(span: Span, method: str, route: str, status: int) -> None:

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from hazina import outbox
 from hazina.chassis.render import AddressUnknown, RequestMalformed
 from hazina.chassis.wire import INT_MAX
-from hazina.pg import SERVICE, migrations
+from hazina.pg import SERVICE
 from hazina.problems import Unavailable
 
 if TYPE_CHECKING:
@@ -96,6 +96,9 @@ class Head:
 
     def revision(self) -> str | None:
         if self._revision is None:
+            # Only now: Alembic costs a fifth of a second, and nobody waits for this answer.
+            from hazina.pg import migrations  # noqa: PLC0415
+
             self._revision = migrations.head(self._tree)
         return self._revision
 
