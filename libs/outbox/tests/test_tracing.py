@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import Sequence
 
 import pytest
@@ -115,6 +116,24 @@ class TestOneTrace:
         self, heard: str, alpha: Database, spans: InMemorySpanExporter
     ) -> None:
         assert await value(alpha, "select headers ->> 'baggage' from outbox") == "org_id=o1"
+
+    async def test_is_not_littered_with_what_runs_every_second(
+        self, heard: str, spans: InMemorySpanExporter
+    ) -> None:
+        await asyncio.sleep(1.2)  # leases are renewed, cursors are looked at
+
+        strangers = [
+            span.name
+            for span in spans.get_finished_spans()
+            if f"{span.context.trace_id:032x}" != heard and not span.parent
+        ]
+        assert sorted(set(strangers) - {"transaction"}) == ["apply evt.alpha.1", "send evt.alpha.1"]
+        # The test itself reads beta's tables; what remains belongs to nobody.
+        assert not [
+            span
+            for span in named(spans, "transaction")
+            if not span.parent and not (span.attributes or {}).get("db.readonly")
+        ]
 
 
 class TestManyRequestsInOneTransaction:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from hazina import ids
-from hazina.outbox import inbox
+from hazina.outbox import inbox, tracing
 from hazina.outbox.apply import Applier, Source
 from hazina.outbox.broker import connect
 from hazina.outbox.inbox import Place
@@ -51,7 +51,7 @@ class Listener:
             except* Exception as trouble:
                 log.warning("listener %s starts again: %r", self._consumer, trouble.exceptions)
             await backoff.pause(stop)
-        with suppress(Exception):  # the lease runs out by itself
+        with tracing.unseen(), suppress(Exception):  # the lease runs out by itself
             async with self._db.transaction(SERVICE) as tx:
                 await inbox.release(tx, self._consumer, self._me)
 
@@ -71,8 +71,9 @@ class Listener:
         shards = await self._shards(stream, stop)
         if stop.is_set():
             return
-        async with self._db.transaction(SERVICE) as tx:
-            await inbox.begin(tx, self._consumer, source.service, shards)
+        with tracing.unseen():
+            async with self._db.transaction(SERVICE) as tx:
+                await inbox.begin(tx, self._consumer, source.service, shards)
         async with asyncio.TaskGroup() as group:
             for shard in range(shards):
                 place = Place(self._consumer, source.service, shard)
@@ -98,8 +99,9 @@ class Listener:
 
     async def _look(self) -> None:
         """Renew our leases and tell each reader whether its shard is ours."""
-        async with self._db.transaction(SERVICE) as tx:
-            held = await inbox.lease(tx, self._consumer, self._me)
+        with tracing.unseen():
+            async with self._db.transaction(SERVICE) as tx:
+                held = await inbox.lease(tx, self._consumer, self._me)
         for at, reader in self._readers.items():
             reader.look(held=at in held, replaying=held.get(at, False))
 

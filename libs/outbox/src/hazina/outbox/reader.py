@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import httpx
 
-from hazina.outbox import inbox, metrics, refill
+from hazina.outbox import inbox, metrics, refill, tracing
 from hazina.outbox.apply import Again, Applier, Gap, Source, Transient
 from hazina.outbox.inbox import Cursor
 from hazina.outbox.stream import Stream
@@ -70,8 +70,9 @@ class Reader:
                 self._subscription = None
 
     async def _find(self) -> Cursor:
-        async with self._applier.db.reading(SERVICE) as tx:
-            return await inbox.find(tx, self._place)
+        with tracing.unseen():
+            async with self._applier.db.reading(SERVICE) as tx:
+                return await inbox.find(tx, self._place)
 
     async def _start(self, stream: Stream, cursor: Cursor) -> int:
         """Give the place after the cursor's, if the stream still holds there what it did."""

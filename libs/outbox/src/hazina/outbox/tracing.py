@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from secrets import randbits
 from time import time
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -10,7 +11,7 @@ from uuid import UUID
 from opentelemetry import baggage, trace
 from opentelemetry import context as otel
 from opentelemetry.context import Context
-from opentelemetry.trace import Link, Span, SpanContext, SpanKind
+from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 if TYPE_CHECKING:  # they use this module
@@ -55,6 +56,20 @@ def context(headers: Mapping[str, str]) -> Context | None:
     return _w3c.extract(dict(headers), context=Context())
 
 
+@contextmanager
+def unseen() -> Iterator[None]:
+    """Keep what runs every second, or serves no kept trace, out of the traces.
+
+    Its spans get a parent that is not sampled, and parent-based samplers drop them with it.
+    """
+    parent = SpanContext(randbits(128) | 1, randbits(64) | 1, is_remote=False)
+    token = otel.attach(trace.set_span_in_context(NonRecordingSpan(parent), Context()))
+    try:
+        yield
+    finally:
+        otel.detach(token)
+
+
 def links(contexts: Sequence[Context | None]) -> list[Link]:
     """Link to the first 128 of these traces."""
     spans = [trace.get_current_span(one).get_span_context() for one in contexts if one]
@@ -64,43 +79,51 @@ def links(contexts: Sequence[Context | None]) -> list[Link]:
 @contextmanager
 def sending(
     service: str, shard: int, count: int, contexts: Sequence[Context | None]
-) -> Iterator[Span]:
+) -> Iterator[None]:
     """Span one batch on its way to the broker; the facts keep their own contexts."""
-    with tracer.start_as_current_span(
-        f"send evt.{service}.{shard}",
-        context=Context(),
-        kind=SpanKind.CLIENT,
-        links=links(contexts),
-        attributes={
-            "messaging.system": "nats",
-            "messaging.operation.type": "send",
-            "messaging.destination.partition.id": str(shard),
-            "messaging.batch.message_count": count,
-        },
-    ) as span:
-        yield span
+    attributes: dict[str, str | int] = {
+        "messaging.system": "nats",
+        "messaging.operation.type": "send",
+        "messaging.destination.partition.id": str(shard),
+        "messaging.batch.message_count": count,
+    }
+    with _batch(f"send evt.{service}.{shard}", SpanKind.CLIENT, contexts, attributes):
+        yield
 
 
 @contextmanager
-def applying(place: "Place", count: int, contexts: Sequence[Context | None]) -> Iterator[Span]:
+def applying(place: "Place", count: int, contexts: Sequence[Context | None]) -> Iterator[None]:
     """Span one transaction of a consumer, linked to what made its facts."""
-    with tracer.start_as_current_span(
-        f"apply evt.{place.source}.{place.shard}",
-        context=Context(),
-        kind=SpanKind.INTERNAL,
-        links=links(contexts),
-        attributes={
-            "messaging.system": "nats",
-            "messaging.consumer.group.name": place.consumer,
-            "messaging.destination.partition.id": str(place.shard),
-            "messaging.batch.message_count": count,
-        },
-    ) as span:
-        token = otel.attach(otel.set_value(APPLY, span.get_span_context()))
+    attributes: dict[str, str | int] = {
+        "messaging.system": "nats",
+        "messaging.consumer.group.name": place.consumer,
+        "messaging.destination.partition.id": str(place.shard),
+        "messaging.batch.message_count": count,
+    }
+    name = f"apply evt.{place.source}.{place.shard}"
+    with _batch(name, SpanKind.INTERNAL, contexts, attributes):
+        apply = trace.get_current_span().get_span_context()
+        token = otel.attach(otel.set_value(APPLY, apply))
         try:
-            yield span
+            yield
         finally:
             otel.detach(token)
+
+
+@contextmanager
+def _batch(
+    name: str, kind: SpanKind, contexts: Sequence[Context | None], attributes: dict[str, str | int]
+) -> Iterator[None]:
+    """Span what serves many traces, in one of its own; unseen when none of them is kept."""
+    found = links(contexts)
+    if not found:
+        with unseen():
+            yield
+        return
+    with tracer.start_as_current_span(
+        name, context=Context(), kind=kind, links=found, attributes=attributes
+    ):
+        yield
 
 
 @contextmanager
