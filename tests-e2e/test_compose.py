@@ -56,12 +56,8 @@ def _no_engine() -> str:
 
 
 def _bring_up(compose: DockerCompose) -> None:
-    """Build the images and wait until all is healthy; show the last words of what failed.
-
-    Told to wait for the gateway, which waits for everything else: asked to wait for all, compose
-    takes the good end of a one-shot for a failure.
-    """
-    for words in (["build", "--quiet"], ["up", "--detach"], ["up", "--wait", "gateway"]):
+    """Build the images and wait until all is healthy; show the last words of what failed."""
+    for words in (["build", "--quiet"], ["up", "--wait"]):
         command = [*compose.compose_command_property, *words]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         if done.returncode:
