@@ -14,6 +14,8 @@ from ledger.account import routes as account
 from ledger.account.actions import Directory
 from ledger.audit import jobs as audit_jobs
 from ledger.gift import routes as gift
+from ledger.hold import jobs as hold_jobs
+from ledger.hold import routes as hold
 from ledger.posting.actions import Book
 from ledger.providers.rails import Rails
 from ledger.providers.stripe import Stripe, StripeApi
@@ -47,11 +49,18 @@ def build(settings: Settings, db: Database, clock: Clock) -> Service:
         clock=clock,
         migrations=MIGRATIONS,
         metadata=tables.metadata,
-        routers=(account.router, transfer.router, purchase.router, gift.router),
+        routers=(
+            account.router,
+            transfer.router,
+            hold.router,
+            purchase.router,
+            gift.router,
+        ),
         sources=(_identity(settings),),
         timers=(
             Timer("auth_prune", DAY_S, auth.prune),
             *purchase_jobs.timers(rails),
+            *hold_jobs.TIMERS,
             *audit_jobs.TIMERS,
         ),
         on_stop=(close,),

@@ -5,9 +5,9 @@ from uuid import UUID
 import pytest
 
 from hazina.problems import Problem
-from ledger.account.rules import Account, Asset, OwnerType, Purpose, of_platform, of_user
+from ledger.account.rules import Account, Asset, Mover, OwnerType, Purpose, of_platform, of_user
 from ledger.transfer import rules
-from ledger.transfer.rules import Mover, Order
+from ledger.transfer.rules import Order
 
 AMINA, JUMA, CHAMA = UUID(int=1), UUID(int=2), UUID(int=3)
 ASSETS = {"KES": Asset("KES", True), "COIN": Asset("COIN", False)}

@@ -9,6 +9,7 @@ from ledger.account import rules, store
 from ledger.account.events import AccountOpened
 from ledger.account.rules import (
     Account,
+    AccountUnknown,
     Asset,
     Counted,
     Newcomer,
@@ -40,7 +41,10 @@ class Directory:
     async def find(self, id: UUID) -> Account:
         """Give the open account with this id. Raises `AccountUnknown`."""
         async with self._db.reading(SERVICE) as tx:
-            return await store.read_name(tx, id)
+            found = (await store.list_names(tx, [id])).get(id)
+        if found is None:
+            raise AccountUnknown
+        return found
 
     async def ensure(self, *accounts: Account) -> None:
         """Open those of `accounts` that are not open yet. Raises `OwnerUnknown`."""
@@ -88,6 +92,11 @@ async def welcome(tx: Transaction, newcomers: Sequence[Newcomer]) -> None:
 async def count_in(tx: Transaction, counted: Sequence[Counted]) -> None:
     """Add to users' totals, inside the transaction that moved the coins."""
     await store.add_to_totals(tx, counted)
+
+
+async def names_in(tx: Transaction, ids: Collection[UUID]) -> dict[UUID, Account]:
+    """Give the open accounts with these ids."""
+    return await store.list_names(tx, ids)
 
 
 async def freeze_in(tx: Transaction, account_ids: Sequence[UUID]) -> None:

@@ -171,6 +171,28 @@ def of_platform(purpose: Purpose, asset: str = COIN) -> Account:
 
 
 @dataclass(frozen=True, slots=True)
+class Mover:
+    """Who asks: a user, for themselves or for an organisation they own, or somebody trusted."""
+
+    user_id: UUID | None
+    org_id: UUID | None = None  # only where they may move its money
+    trusted: bool = False  # staff, or a service with the scope: any account
+
+    def owns(self, account: Account) -> bool:
+        """Say whether an account is theirs."""
+        own = {OwnerType.USER: self.user_id, OwnerType.ORG: self.org_id}.get(account.owner_type)
+        return own is not None and account.owner_id == own
+
+    def may_spend(self, account: Account) -> bool:
+        """Say whether they may take from an account: their own `available`, nothing else."""
+        return self.trusted or (self.owns(account) and account.purpose is Purpose.AVAILABLE)
+
+    def may_read(self, account: Account) -> bool:
+        """Say whether they may see what an account holds."""
+        return self.trusted or self.owns(account)
+
+
+@dataclass(frozen=True, slots=True)
 class Counted:
     """Coins to be added to a user's totals over all time."""
 

@@ -103,14 +103,21 @@ async def list_assets(tx: Transaction) -> list[Asset]:
     return [Asset(row.code, row.transferable) for row in rows]
 
 
-async def read_name(tx: Transaction, id: UUID) -> Account:
-    """Read who holds what in an account. Raises `AccountUnknown`."""
+async def list_names(tx: Transaction, ids: Iterable[UUID]) -> dict[UUID, Account]:
+    """Read who holds what in these accounts."""
     account = tables.account
-    row = (await tx.execute(select(account).where(account.c.id == id))).one_or_none()
-    if row is None:
-        raise AccountUnknown
-    owner_type, purpose = OwnerType(row.owner_type), Purpose(row.purpose)
-    return Account(owner_type, row.owner_id, row.asset, purpose, row.dao_id, row.shard)
+    rows = await tx.execute(select(account).where(account.c.id.in_(list(ids))))
+    return {
+        row.id: Account(
+            OwnerType(row.owner_type),
+            row.owner_id,
+            row.asset,
+            Purpose(row.purpose),
+            row.dao_id,
+            row.shard,
+        )
+        for row in rows
+    }
 
 
 async def list_open(tx: Transaction, accounts: Iterable[Account]) -> set[UUID]:

@@ -92,7 +92,11 @@ LAWS = (
     Law(
         "L5",
         "what is held back is held for somebody",
-        """select account_id, jsonb_build_object('held', held) from balance where held <> 0""",
+        """select b.account_id, jsonb_build_object('held', b.held, 'holds', coalesce(h.total, 0))
+           from balance b
+           left join (select from_account, sum(amount) as total from hold
+                      where status = 'pending' group by 1) h on h.from_account = b.account_id
+           where b.held <> coalesce(h.total, 0)""",
     ),
     Law(
         "L6",

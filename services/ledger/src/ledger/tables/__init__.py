@@ -12,7 +12,7 @@ from ledger.tables.account import (
 from ledger.tables.audit import check_run
 from ledger.tables.gift import gift_types, gifts
 from ledger.tables.metadata import metadata
-from ledger.tables.posting import entry, idempotency, transaction, transaction_fees
+from ledger.tables.posting import entry, hold, idempotency, transaction, transaction_fees
 from ledger.tables.purchase import (
     coin_package_prices,
     coin_packages,
@@ -32,6 +32,7 @@ __all__ = [
     "entry",
     "gift_types",
     "gifts",
+    "hold",
     "idempotency",
     "metadata",
     "monitor_hits",

@@ -73,6 +73,26 @@ entry = Table(
     comment="One account's part of a transaction. Written by post_batch only, never changed.",
 )
 
+hold = Table(
+    "hold",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("from_account", Uuid, nullable=False),
+    Column("to_account", Uuid, nullable=False),
+    Column("asset", Text, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("captured", BigInteger, nullable=False, comment="Of amount; the rest was freed."),
+    Column("status", Text, nullable=False),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+    Column("transaction_id", Uuid, comment="That captured it."),
+    Column("reference", Text),
+    created_at(),
+    CheckConstraint("status in ('pending', 'captured', 'voided', 'expired')", name="hold_status"),
+    CheckConstraint("captured between 0 and amount", name="hold_captures_no_more"),
+    Index("hold_due", "expires_at", postgresql_where=text("status = 'pending'")),
+    comment="Money set aside until it is captured, given back, or its time is over.",
+)
+
 transaction_fees = Table(
     "transaction_fees",
     metadata,

@@ -6,11 +6,12 @@ from hazina import idempotency, ids
 from hazina.auth import Forbidden
 from hazina.problems import Problem
 from ledger.account.actions import Directory
+from ledger.account.rules import Mover
 from ledger.posting import rules as posting
 from ledger.posting.actions import Book, attempt_of
 from ledger.posting.rules import Posting, Receipt, What
 from ledger.transfer import rules
-from ledger.transfer.rules import Line, Mover, Order, Transaction
+from ledger.transfer.rules import Line, Order, Transaction
 
 
 async def transfer(
@@ -50,7 +51,7 @@ async def transfer(
 def _seen(receipt: Receipt, mover: Mover, order: Order) -> Transaction:
     """Show a receipt as far as the mover may see it."""
     readable: set[UUID] = {
-        account.id for account in (order.payer, order.payee) if rules.may_read(mover, account)
+        account.id for account in (order.payer, order.payee) if mover.may_read(account)
     }
     legs = zip(
         receipt.account_ids, receipt.amounts, receipt.balances_after, receipt.seqs, strict=True

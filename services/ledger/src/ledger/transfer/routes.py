@@ -9,31 +9,24 @@ import msgspec
 from fastapi import APIRouter
 from pydantic import AfterValidator, Field
 
-from hazina.auth import Caller, Forbidden, Signed
-from hazina.auth.permissions import allowed
+from hazina.auth import Forbidden, Signed
 from hazina.chassis import Db, Page, Paged, Wire, refuses
 from hazina.idempotency import KeyedForGood
-from hazina.money import AMOUNT_MAX
-from ledger.account.actions import Directory
 from ledger.account.rules import (
-    Account,
     AccountClosed,
     AccountFrozen,
     AccountUnknown,
     InsufficientFunds,
     LimitExceeded,
-    OwnerType,
     OwnerUnknown,
-    Purpose,
-    can_be,
 )
+from ledger.asking import AccountName, Amount, AssetCode, Reference, account_named, mover_of
 from ledger.parts import TheBook, TheDirectory
 from ledger.posting.rules import Busy
 from ledger.transfer import actions, rules, store
 from ledger.transfer.rules import (
     AssetNotTransferable,
     AssetUnknown,
-    Mover,
     Order,
     SameAccount,
     TransactionUnknown,
@@ -42,8 +35,6 @@ from ledger.transfer.rules import (
 router = APIRouter(prefix="/ledger/v1", tags=["transfer"])
 
 METADATA_BYTES_MAX = 2048
-REFERENCE_LENGTH_MAX = 255
-WRITE = "ledger:write"  # the scope with which another service moves money
 
 
 def _small(metadata: dict[str, Any]) -> dict[str, Any]:
@@ -52,18 +43,7 @@ def _small(metadata: dict[str, Any]) -> dict[str, Any]:
     return metadata
 
 
-Amount = Annotated[int, Field(ge=1, le=AMOUNT_MAX)]
-Reference = Annotated[str, Field(min_length=1, max_length=REFERENCE_LENGTH_MAX)]
 Metadata = Annotated[dict[str, Any], AfterValidator(_small)]
-
-
-class AccountName(Wire):
-    """Whose account, and which of theirs: `available` unless said."""
-
-    owner_type: OwnerType
-    owner_id: UUID | None = None
-    dao_id: UUID | None = None
-    purpose: Purpose = Purpose.AVAILABLE
 
 
 class TransferCreate(Wire):
@@ -71,7 +51,7 @@ class TransferCreate(Wire):
 
     payer: Annotated[UUID | AccountName, Field(alias="from")]
     payee: Annotated[UUID | AccountName, Field(alias="to")]
-    asset: Annotated[str, Field(min_length=1, max_length=16)]
+    asset: AssetCode
     amount: Amount
     reference: Reference | None = None
     metadata: Metadata = Field(default_factory=dict)
@@ -120,27 +100,6 @@ def _shown(made: rules.Transaction) -> TransactionRead:
     )
 
 
-def mover_of(caller: Caller) -> Mover:
-    """Say whose money a caller may move."""
-    if caller.service is not None:
-        caller.require_scope(WRITE)
-        return Mover(None, trusted=True)
-    owner = allowed(caller.org_role, "ledger.move")
-    staff = caller.actor.role != "user"
-    return Mover(caller.user_id, caller.org_id if owner else None, trusted=staff)
-
-
-async def _account(named: UUID | AccountName, asset: str, directory: Directory) -> Account:
-    if isinstance(named, UUID):
-        account = await directory.find(named)
-        if account.asset != asset:
-            raise AccountUnknown
-        return account
-    if not can_be(named.owner_type, named.owner_id, named.purpose):
-        raise OwnerUnknown(owner_type=named.owner_type, owner_id=named.owner_id)
-    return Account(named.owner_type, named.owner_id, asset, named.purpose, named.dao_id)
-
-
 @router.post(
     "/transfers",
     status_code=201,
@@ -159,8 +118,8 @@ async def post_transfer(
 ) -> TransactionRead:
     """Move money from one account to another, once per key."""
     mover = mover_of(caller)
-    payer = await _account(ask.payer, ask.asset, directory)
-    payee = await _account(ask.payee, ask.asset, directory)
+    payer = await account_named(ask.payer, ask.asset, directory)
+    payee = await account_named(ask.payee, ask.asset, directory)
     order = Order(payer, payee, ask.amount, ask.reference, ask.metadata)
     return _shown(await actions.transfer(book, directory, mover, order, asked=asked))
 

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from hazina.problems import Kind, Problem
-from ledger.account.rules import Account, Asset, OwnerType, Purpose
+from ledger.account.rules import Account, Asset, Mover, Purpose
 
 
 class SameAccount(Problem, code="transfer.same_account", kind=Kind.INVALID):
@@ -24,15 +24,6 @@ class AssetNotTransferable(Problem, code="transfer.asset_not_transferable", kind
 
 class TransactionUnknown(Problem, code="transaction.unknown", kind=Kind.UNKNOWN):
     """There is no such transaction, or not for you."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mover:
-    """Who asks: a user, for themselves or for an organisation they own, or somebody trusted."""
-
-    user_id: UUID | None
-    org_id: UUID | None = None  # only where they may move its money
-    trusted: bool = False  # staff, or a service with the scope: any account
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +76,6 @@ def transfer(mover: Mover, order: Order, assets: Mapping[str, Asset]) -> None:
 
 def may_move(mover: Mover, order: Order) -> bool:
     """Say whether the mover may do this: spend their own `available`, into another's."""
-    payer, payee = order.payer, order.payee
-    own = {OwnerType.USER: mover.user_id, OwnerType.ORG: mover.org_id}.get(payer.owner_type)
-    spends_own = own is not None and payer.owner_id == own and payer.purpose is Purpose.AVAILABLE
-    return mover.trusted or (spends_own and payee.purpose is Purpose.AVAILABLE)
-
-
-def may_read(mover: Mover, account: Account) -> bool:
-    """Say whether the mover may see what an account holds."""
-    own = {OwnerType.USER: mover.user_id, OwnerType.ORG: mover.org_id}.get(account.owner_type)
-    return mover.trusted or (own is not None and account.owner_id == own)
+    if mover.trusted:
+        return True
+    return mover.may_spend(order.payer) and order.payee.purpose is Purpose.AVAILABLE
