@@ -38,7 +38,7 @@ def env(tmp_path: Path) -> dict[str, str]:
 def nursery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Nursery]:
     """A nursery that can find the module of this test."""
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    running = Nursery(tmp_path / "nursery.log")
+    running = Nursery()
     yield running
     running.close()
 
@@ -101,7 +101,7 @@ class TestNursery:
             import os, signal
             from pathlib import Path
             from hazina_local.nursery import Nursery
-            nursery = Nursery(Path({str(tmp_path / "nursery.log")!r}))
+            nursery = Nursery()
             child = nursery.bear("n", ["newborn", "wait"],
                                  log=Path({str(tmp_path / "log")!r}), env={env!r})
             print(child.pid, flush=True)

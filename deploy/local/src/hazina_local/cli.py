@@ -69,14 +69,17 @@ def up(
 
         detached.detach(_folder(data), console, port=port)
         return
+    from hazina_local import nursery  # noqa: PLC0415
+
+    loaded = nursery.load()  # while we load the rest
     from hazina_local import up as starting  # noqa: PLC0415 - `hazina status` needs none of it
 
     rates = os.environ.get("HAZINA_GATEWAY_RATES", "")
     if ephemeral:
         with folders.ephemeral() as path:
-            asyncio.run(starting.serve(Folder(path), console, port=port, rates=rates))
+            asyncio.run(starting.serve(Folder(path), console, loaded, port=port, rates=rates))
     else:
-        asyncio.run(starting.serve(_folder(data), console, port=port, rates=rates))
+        asyncio.run(starting.serve(_folder(data), console, loaded, port=port, rates=rates))
 
 
 @app.command()

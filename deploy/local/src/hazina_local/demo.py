@@ -11,7 +11,7 @@ from rich.text import Text
 
 from hazina.embedded import Trouble
 from hazina_local import folder as folders
-from hazina_local import look
+from hazina_local import look, nursery
 from hazina_local.folder import Folder
 from hazina_local.story.play import Told, tell
 from hazina_local.story.world import Wrong, visiting
@@ -53,7 +53,7 @@ async def _house(folder: Folder, console: Console) -> AsyncIterator[Folder]:
         yield folder
         return
     with folders.ephemeral() as path:
-        async with running(Folder(path), console) as (house, _):
+        async with running(Folder(path), console, nursery.load()) as (house, _):
             yield house.folder
 
 

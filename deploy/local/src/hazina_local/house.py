@@ -18,7 +18,7 @@ import uvicorn
 from hazina.embedded import Child, Envoy, Nats, Postgres, Trouble, free_port
 from hazina.embedded.ports import is_free
 from hazina_gateway import render
-from hazina_local import environment, nursery
+from hazina_local import environment
 from hazina_local.dev import Development
 from hazina_local.environment import Addresses
 from hazina_local.folder import Folder, State
@@ -69,8 +69,18 @@ def restart_wait_s(in_a_row: int) -> float:
 class House:
     """Every part on one machine, for as long as `run()` runs."""
 
-    def __init__(self, folder: Folder, *, port: int | None = None, rates: str = "") -> None:
-        """Take the folder, which the caller holds; `port` is the gateway's."""
+    def __init__(
+        self,
+        folder: Folder,
+        *,
+        nursery: Nursery | None = None,
+        port: int | None = None,
+        rates: str = "",
+    ) -> None:
+        """Take the folder, which the caller holds; `port` is the gateway's.
+
+        From a `nursery` services are forked the first time; the house closes it.
+        """
         self.folder = folder
         self._rates = rates
         self._secrets = folder.secrets()
@@ -89,7 +99,7 @@ class House:
         self._envoy = Envoy(folder.path / "envoy", self._gateway_config())
         self._told = environment.all_services(self.at, self._secrets)
         self._services: dict[str, Child] = {}
-        self._nursery = Nursery(folder.log("nursery")) if nursery.WORKS else None
+        self._nursery = nursery
         self._forked: set[str] = set()
         self.parts = {
             "postgres": Part("postgres", self.at.postgres),

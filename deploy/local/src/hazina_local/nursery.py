@@ -76,19 +76,22 @@ class Nursling:
         self._ended.set()
 
 
+def load() -> "Nursery | None":
+    """Start a nursery where forking is safe. The earlier, the sooner a house is ready."""
+    return Nursery() if WORKS else None
+
+
 class Nursery:
     """The house's side: starts the interpreter, asks for births, hears of ends."""
 
-    def __init__(self, log: Path) -> None:
-        """Start loading at once."""
-        with log.open("ab") as errors:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "hazina_local.nursery"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                process_group=0,
-            )
+    def __init__(self) -> None:
+        """Start loading at once; what goes wrong in it is seen on our own standard error."""
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "hazina_local.nursery"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            process_group=0,
+        )
         self._born: dict[str, Nursling] = {}
         self._news = threading.Condition()
         self._gone = False

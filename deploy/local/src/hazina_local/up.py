@@ -11,11 +11,14 @@ from hazina.embedded import Trouble
 from hazina_local import screen
 from hazina_local.folder import Folder
 from hazina_local.house import House, Part, Stand
+from hazina_local.nursery import Nursery
 
 
-async def serve(folder: Folder, console: Console, *, port: int | None, rates: str) -> None:
+async def serve(
+    folder: Folder, console: Console, nursery: Nursery | None, *, port: int | None, rates: str
+) -> None:
     """Run a house until SIGINT or SIGTERM; a second signal ends this process at once."""
-    async with running(folder, console, port=port, rates=rates) as (house, stop):
+    async with running(folder, console, nursery, port=port, rates=rates) as (house, stop):
         console.print(screen.welcome(house.state, str(folder.path)), soft_wrap=True)
         if console.is_terminal:
             console.print("[dim]Ctrl-C stops everything.[/dim]")
@@ -25,13 +28,18 @@ async def serve(folder: Folder, console: Console, *, port: int | None, rates: st
 
 @asynccontextmanager
 async def running(
-    folder: Folder, console: Console, *, port: int | None = None, rates: str = ""
+    folder: Folder,
+    console: Console,
+    nursery: Nursery | None,
+    *,
+    port: int | None = None,
+    rates: str = "",
 ) -> AsyncIterator[tuple[House, asyncio.Event]]:
     """A house that is ready, and ends with the block; the event tells that it is to end."""
     stop = asyncio.Event()
     _end_at_signals(stop)
     with folder.hold():
-        house = House(folder, port=port, rates=rates)
+        house = House(folder, nursery=nursery, port=port, rates=rates)
         if not console.is_terminal:
             house.changed = lambda part: _say(console, part)
         task = asyncio.create_task(house.run(stop))
