@@ -11,6 +11,7 @@ import nats as nats_client
 import psycopg
 import pytest
 from nats.aio.client import Client
+from prometheus_client import REGISTRY
 
 from hazina import outbox
 from hazina.embedded import Nats
@@ -255,6 +256,18 @@ class TestRelay:
 
 
 class TestABrokerThatFails:
+    async def test_is_seen_in_the_metrics(self, alpha: Database, work: Work) -> None:
+        await say(alpha, Said(key="k", n=1), Said(key="k", n=2))
+        async with raw(alpha) as db:  # it worked here before, so it numbers without the broker
+            await shards.know(db, shard_of("k"), await shards.cluster(db))
+
+        await work.start(Relay(alpha, "nats://127.0.0.1:1", "alpha"))
+
+        labels = {"service": "alpha", "shard": str(shard_of("k"))}
+        sample = REGISTRY.get_sample_value
+        await until(lambda: sample("hazina_outbox_unpublished", labels) == 2)
+        await until(lambda: sample("hazina_outbox_oldest_unpublished_seconds", labels))
+
     async def test_does_not_keep_anybody_from_stopping(
         self, alpha: Database, beta: Database
     ) -> None:

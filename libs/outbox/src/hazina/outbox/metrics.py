@@ -8,6 +8,9 @@ SECONDS = (0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 
 
 published = Counter("hazina_outbox_published_total", "Facts put into the stream", SHARD)
 unpublished = Gauge("hazina_outbox_unpublished", "Numbered facts not yet in the stream", SHARD)
+oldest_unpublished_s = Gauge(
+    "hazina_outbox_oldest_unpublished_seconds", "How long the oldest of them waits", SHARD
+)
 window_rows = Histogram(
     "hazina_outbox_window_rows",
     "Facts per sequencing step",

@@ -129,11 +129,12 @@ class Relay:
             metrics.leading.labels(self._service, lane.shard).set(led)
 
     async def _note(self, db: Connection) -> None:
-        ours = [lane for lane in self._lanes.values() if lane.led and lane.place]
-        await shard.note(db, self._me, {lane.shard: (lane.done, lane.place) for lane in ours})
-        for lane in ours:
-            behind = await ledger.head(db, lane.shard) - lane.done
-            metrics.unpublished.labels(self._service, lane.shard).set(behind)
+        ours = [lane for lane in self._lanes.values() if lane.led]
+        known = {lane.shard: (lane.done, lane.place) for lane in ours if lane.place}
+        await shard.note(db, self._me, known)
+        for number, count, age_s in await shard.behind(db, {one.shard: one.done for one in ours}):
+            metrics.unpublished.labels(self._service, number).set(count)
+            metrics.oldest_unpublished_s.labels(self._service, number).set(age_s)
 
     # Sequencing: the database alone, also while the broker is away
 

@@ -27,6 +27,22 @@ update outbox_shard as s set
 from unnest(%s::smallint[], %s::bigint[], %s::bigint[]) as at(shard, published_seq, stream_seq)
 where s.shard = at.shard and s.owner = %s"""
 
+# What was noted counts too: before the broker answered, we do not know better.
+BEHIND: LiteralString = """
+select s.shard, coalesce(head.last - done.seq, 0),
+    coalesce(extract(epoch from clock_timestamp() - oldest.opened_at), 0)::float8
+from unnest(%s::smallint[], %s::bigint[]) as at(shard, done)
+join outbox_shard as s on s.shard = at.shard
+cross join lateral (select greatest(s.published_seq, at.done) as seq) as done
+left join lateral (
+    select first_seq + n - 1 as last from outbox_window
+    where shard = s.shard order by window_no desc limit 1
+) as head on true
+left join lateral (
+    select opened_at from outbox_window
+    where shard = s.shard and first_seq > done.seq order by first_seq limit 1
+) as oldest on true"""
+
 RELEASE: LiteralString = """
 update outbox_shard set owner = null, lease_until = null where owner = %s"""
 
@@ -72,6 +88,12 @@ async def note(db: Connection, me: str, at: Mapping[int, tuple[int, int]]) -> No
     if at:
         seqs, places = zip(*at.values(), strict=True)
         await db.execute(NOTE, (list(at), list(seqs), list(places), me))
+
+
+async def behind(db: Connection, done: Mapping[int, int]) -> list[tuple[int, int, float]]:
+    """Give by shard how many numbered facts the stream lacks, and the seconds the oldest waits."""
+    rows = await (await db.execute(BEHIND, (list(done), list(done.values())))).fetchall()
+    return [(int(shard), int(count), float(age_s)) for shard, count, age_s in rows]
 
 
 async def release(db: Connection, me: str) -> None:
