@@ -76,10 +76,9 @@ class People:
     async def code(self, name: str = "amina") -> str:
         return str((await self.mails(name))[0]["code"])
 
-    async def answer(self, challenge: httpx.Response, code: str) -> httpx.Response:
-        id = challenge.json()["challenge_id"]
-        body = {"method": "code", "code": code}
-        return await self.http.post(f"{V1}/auth/challenges/{id}/answer", json=body)
+    async def answer(self, challenge: httpx.Response, code: str, **headers: str) -> httpx.Response:
+        at = f"{V1}/auth/challenges/{challenge.json()['challenge_id']}/answer"
+        return await self.http.post(at, json={"method": "code", "code": code}, headers=headers)
 
     async def sign_up(self, name: str = "amina", **more: Any) -> Person:
         """Sign somebody up, address proved."""

@@ -122,6 +122,35 @@ class TestAnswer:
         async with db.reading(SERVICE) as tx:
             assert len((await tx.execute(text("select from sessions"))).all()) == 1
 
+    async def test_gives_the_same_tokens_to_the_same_attempt(
+        self, people: People, db: Database
+    ) -> None:
+        challenge, code = await people.ask(), await people.code()
+        key = {"Idempotency-Key": "1"}
+        wrong = f"{(int(code) + 1) % 10**6:06d}"
+
+        first = await people.answer(challenge, code, **key)
+        again = await people.answer(challenge, code, **key)
+        other = await people.answer(challenge, wrong, **key)
+
+        assert first.json() == again.json()
+        assert again.headers["idempotency-replayed"] == "true"
+        assert other.json()["code"] == "idempotency.key_reused"
+        async with db.reading(SERVICE) as tx:
+            kept = (await tx.execute(text("select t::text from idempotency_answer t"))).scalars()
+            assert not any(first.json()["refresh_token"] in row for row in kept)
+
+    async def test_counts_a_wrong_attempt_once(self, people: People) -> None:
+        challenge, code = await people.ask(), await people.code()
+        wrong = f"{(int(code) + 1) % 10**6:06d}"
+        key = {"Idempotency-Key": "1"}
+
+        answers = [(await people.answer(challenge, wrong, **key)).json() for _ in range(3)]
+
+        assert {(answer["code"], answer["attempts_left"]) for answer in answers} == {
+            ("challenge.wrong", 4)
+        }
+
     async def test_counts_wrong_ones_down_to_the_end(self, people: People) -> None:
         challenge, code = await people.ask(), await people.code()
         wrong = f"{(int(code) + 1) % 10**6:06d}"

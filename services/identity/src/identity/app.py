@@ -46,7 +46,7 @@ def build(settings: Settings, db: Database, clock: Clock) -> Service:
         metadata=metadata,
         keys=trust.ring,
         routers=[_api(settings), key.router],
-        timers=_timers(settings, trust.vault),
+        timers=_timers(settings, trust),
         on_stop=[close],
         state={"trust": trust, "ring": trust.ring},
     )
@@ -56,17 +56,22 @@ def _raw(key: SecretStr) -> bytes:
     return base64.b64decode(key.get_secret_value())
 
 
+def vault(settings: Settings) -> Vault:
+    """Open the vault with the KEK that the settings hold."""
+    return Vault(_raw(settings.kek))
+
+
 def _trust(settings: Settings, db: Database, clock: Clock) -> Trust:
-    vault = Vault(_raw(settings.kek))
+    kept = vault(settings)
     return Trust(
-        vault=vault,
+        vault=kept,
         hasher=Hasher(
             _raw(settings.pepper),
             pepper_id=settings.pepper_id,
             threads=settings.hash_threads,
             waiting=settings.hash_waiting,
         ),
-        ring=Ring(db, vault, clock),
+        ring=Ring(db, kept, clock),
         issuer=settings.issuer,
         audience=settings.audience,
         access_token_s=settings.access_token_s,
@@ -83,9 +88,9 @@ def _api(settings: Settings) -> APIRouter:
     return api
 
 
-def _timers(settings: Settings, vault: Vault) -> list[Timer]:
+def _timers(settings: Settings, trust: Trust) -> list[Timer]:
     timers = [
-        key_jobs.rotation(vault),
+        key_jobs.rotation(trust.vault),
         factor.expiry,
         Timer("attempts", 60, idempotency.expire),
         Timer("revoked_sessions", 3600, auth.prune),
@@ -93,5 +98,5 @@ def _timers(settings: Settings, vault: Vault) -> list[Timer]:
     if settings.smtp_url is not None:
         mailer = Smtp(settings.smtp_url.get_secret_value(), sender=settings.mail_from)
         wipe = settings.env == "production"  # development may read its own mail
-        timers.append(message_jobs.sender(vault, mailer, wipe=wipe))
+        timers.append(message_jobs.sender(trust.vault, mailer, wipe=wipe))
     return timers

@@ -44,6 +44,7 @@ async def sign_up(
     rules.require_username(username)
     own = {"email": email} | {n: ask.profile.get(n) for n in ("username", "first_name")}
     chars = rules.require_password(ask.password, own=own)
+    trust.conceal(attempt, "password")
     hash = await trust.hasher.hash(ask.password)  # always: a known address takes as long
 
     async with db.transaction(SERVICE) as tx:

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request
 from pydantic import StringConstraints
 
 from hazina.chassis import Db, Now, Wire, refuses
+from hazina.idempotency import MayKey
 from identity.factor.rules import ChallengeOver, ChallengeRead, ChallengeTooSoon, ChallengeWrong
 from identity.hasher import Busy
 from identity.login import actions
@@ -45,7 +46,7 @@ def _origin(request: Request, device_token: str | None) -> Origin:
 
 @router.post("/login", responses=refuses(CredentialsInvalid, AccountSuspended, AccountBanned, Busy))
 async def post_login(
-    ask: LoginCreate, request: Request, db: Db, trust: Trusted, now: Now
+    ask: LoginCreate, *, request: Request, db: Db, trust: Trusted, now: Now, attempt: MayKey
 ) -> TokenSet | ChallengeRead:
     """Sign in with a password."""
     return await actions.log_in(
@@ -54,6 +55,7 @@ async def post_login(
         identifier=ask.identifier,
         password=ask.password,
         origin=_origin(request, ask.device_token),
+        attempt=attempt,
         now=now,
     )
 
@@ -63,12 +65,18 @@ async def post_login(
     responses=refuses(ChallengeOver, ChallengeWrong, AccountSuspended, AccountBanned),
 )
 async def post_answer(
-    id: UUID, ask: AnswerCreate, *, request: Request, db: Db, trust: Trusted, now: Now
+    id: UUID,
+    ask: AnswerCreate,
+    *,
+    request: Request,
+    db: Db,
+    trust: Trusted,
+    now: Now,
+    attempt: MayKey,
 ) -> TokenSet:
     """Answer a challenge with the code that was sent; the right one signs in, once."""
-    return await actions.answer(
-        db, trust, id, ask.code, origin=_origin(request, ask.device_token), now=now
-    )
+    origin = _origin(request, ask.device_token)
+    return await actions.answer(db, trust, id, ask.code, origin=origin, attempt=attempt, now=now)
 
 
 @router.post(
@@ -76,6 +84,6 @@ async def post_answer(
     status_code=202,
     responses=refuses(ChallengeOver, ChallengeTooSoon),
 )
-async def post_resend(id: UUID, db: Db, trust: Trusted, now: Now) -> ChallengeRead:
+async def post_resend(id: UUID, db: Db, trust: Trusted, now: Now, attempt: MayKey) -> ChallengeRead:
     """Send another code; the one before it stops working."""
-    return await actions.resend(db, trust, id, now=now)
+    return await actions.resend(db, trust, id, attempt, now=now)

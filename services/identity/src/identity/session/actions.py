@@ -3,12 +3,15 @@
 import hmac
 import secrets
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from pydantic import TypeAdapter
+
 from hazina import auth, ids, outbox
+from hazina.idempotency import Attempt
 from hazina.pg import SERVICE, Database, Transaction
 from identity.message import actions as message
 from identity.organisation import actions as organisation
@@ -29,6 +32,14 @@ from identity.trust import Trust
 from identity.vault import Vault
 
 KEY_BYTES = 32
+TOKENS = TypeAdapter(TokenSet)
+
+
+@dataclass(frozen=True, slots=True)
+class SealedTokens:
+    """Tokens as an attempt's answer is kept: nobody reads them there."""
+
+    sealed: str
 
 
 def _place(id: UUID) -> str:
@@ -88,6 +99,18 @@ async def open_in(
     token = rules.write_token(session.id, counter.value, key)
     made = _tokens(trust, session, user, place, now=now, refresh_token=token)
     return replace(made, device_token=device_token)
+
+
+def seal(trust: Trust, made: TokenSet, attempt: Attempt) -> SealedTokens:
+    """Close tokens up, so that what an attempt made may be kept."""
+    raw = TOKENS.dump_json(made)
+    return SealedTokens(trust.vault.seal(raw, place=f"attempt:{attempt.key}").hex())
+
+
+def unseal(trust: Trust, kept: SealedTokens, attempt: Attempt) -> TokenSet:
+    """Open what the first attempt made."""
+    place = f"attempt:{attempt.key}"
+    return TOKENS.validate_json(trust.vault.open(bytes.fromhex(kept.sealed), place=place))
 
 
 async def find_device_in(
