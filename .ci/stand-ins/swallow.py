@@ -1,5 +1,6 @@
 """Stands in for the collector and Jaeger: takes whatever is sent and keeps nothing."""
 
+import signal
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -26,7 +27,8 @@ class Swallow(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # ignored by default as process 1
     servers = [ThreadingHTTPServer(("0.0.0.0", port), Swallow) for port in PORTS]  # noqa: S104  inside its container
     for server in servers[1:]:
         Thread(target=server.serve_forever, daemon=True).start()
-    sys.exit(servers[0].serve_forever())
+    servers[0].serve_forever()
