@@ -97,9 +97,25 @@ def under_test() -> UnderTest:
 
 
 @pytest.fixture(scope="session")
-def worker_database(postgres: str, worker: str, under_test: UnderTest) -> ServiceDatabase:
+def worker_databases() -> dict[str, ServiceDatabase]:
+    """The databases this worker has prepared, by service."""
+    return {}
+
+
+@pytest.fixture
+def worker_database(
+    postgres: str,
+    worker: str,
+    under_test: UnderTest,
+    worker_databases: dict[str, ServiceDatabase],
+) -> ServiceDatabase:
     """The service's migrated database of this worker, with whatever the last test left in it."""
-    return databases.prepare(postgres, under_test.name, under_test.migrations, worker)
+    # Not a session's fixture: pytest would keep one for all services that this process tests.
+    if under_test.name not in worker_databases:
+        worker_databases[under_test.name] = databases.prepare(
+            postgres, under_test.name, under_test.migrations, worker
+        )
+    return worker_databases[under_test.name]
 
 
 @pytest.fixture
