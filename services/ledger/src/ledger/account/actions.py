@@ -14,6 +14,7 @@ from ledger.account.rules import (
     Counted,
     Newcomer,
     OwnerType,
+    OwnerUnknown,
     Purpose,
     Standing,
     State,
@@ -48,14 +49,20 @@ class Directory:
 
     async def ensure(self, *accounts: Account) -> None:
         """Open those of `accounts` that are not open yet. Raises `OwnerUnknown`."""
-        unsure = [account for account in accounts if account.id not in self._known]
+        for problem in (await self.open(accounts)).values():
+            raise problem
+
+    async def open(self, accounts: Collection[Account]) -> dict[UUID, OwnerUnknown]:
+        """Open those of `accounts` that are not open yet; give those that cannot be, by id."""
+        unsure = {a.id: a for a in accounts if a.id not in self._known}
         if not unsure:
-            return
+            return {}
         async with self._db.transaction(SERVICE) as tx:
-            await ensure_in(tx, unsure)
+            refused = await _open_sound(tx, list(unsure.values()))
         if len(self._known) > KNOWN_MAX:
             self._known.clear()
-        self._known.update(account.id for account in unsure)
+        self._known.update(id for id in unsure if id not in refused)
+        return refused
 
 
 async def list_assets_in(tx: Transaction) -> set[str]:
@@ -65,18 +72,8 @@ async def list_assets_in(tx: Transaction) -> set[str]:
 
 async def ensure_in(tx: Transaction, accounts: Collection[Account]) -> None:
     """Open those of `accounts` that are not open yet, inside the service's `tx`."""
-    open_ids = await store.list_open(tx, accounts)
-    missing = [account for account in accounts if account.id not in open_ids]
-    if not missing:
-        return
-    owners = {account.owner_id for account in missing if account.owner_id}
-    states = await store.lock_states(tx, owners)
-    orgs = await store.list_orgs(tx, owners | {a.dao_id for a in missing if a.dao_id})
-
-    for account in missing:
-        rules.require_owner(account, users=states, orgs=orgs)
-
-    await _open(tx, missing, states)
+    for problem in (await _open_sound(tx, accounts)).values():
+        raise problem
 
 
 async def welcome(tx: Transaction, newcomers: Sequence[Newcomer]) -> None:
@@ -112,6 +109,25 @@ async def follow(tx: Transaction, standings: Sequence[Standing]) -> None:
         ids = await store.list_ids_of_user(tx, standing.user_id)
         flags = rules.flags_in(standing.state)
         await store.flag_balances(tx, ids, clear=rules.BY_STATE, put=flags)
+
+
+async def _open_sound(tx: Transaction, accounts: Collection[Account]) -> dict[UUID, OwnerUnknown]:
+    open_ids = await store.list_open(tx, accounts)
+    missing = [account for account in accounts if account.id not in open_ids]
+    if not missing:
+        return {}
+    owners = {account.owner_id for account in missing if account.owner_id}
+    states = await store.lock_states(tx, owners)
+    orgs = await store.list_orgs(tx, owners | {a.dao_id for a in missing if a.dao_id})
+
+    refused = {
+        account.id: problem
+        for account in missing
+        if (problem := rules.owner_problem(account, users=states, orgs=orgs))
+    }
+
+    await _open(tx, [account for account in missing if account.id not in refused], states)
+    return refused
 
 
 async def _open(tx: Transaction, accounts: Sequence[Account], states: dict[UUID, State]) -> None:

@@ -227,13 +227,16 @@ def flags_in(state: State) -> Flag:
     return Flag(0) if state is State.ACTIVE else BY_STATE
 
 
-def require_owner(account: Account, *, users: Container[UUID], orgs: Container[UUID]) -> None:
-    """Refuse an owner, or an organisation of a share, that nobody has told us of."""
+def owner_problem(
+    account: Account, *, users: Container[UUID], orgs: Container[UUID]
+) -> OwnerUnknown | None:
+    """Say no to an owner, or an organisation of a share, that nobody has told us of."""
     known = {OwnerType.USER: users, OwnerType.ORG: orgs}.get(account.owner_type)
     if known is not None and account.owner_id not in known:
-        raise OwnerUnknown(owner_type=account.owner_type, owner_id=str(account.owner_id))
+        return OwnerUnknown(owner_type=account.owner_type, owner_id=str(account.owner_id))
     if account.dao_id is not None and account.dao_id not in orgs:
-        raise OwnerUnknown(owner_type=OwnerType.ORG, owner_id=str(account.dao_id))
+        return OwnerUnknown(owner_type=OwnerType.ORG, owner_id=str(account.dao_id))
+    return None
 
 
 def frozen(flags: int) -> str:

@@ -72,10 +72,20 @@ async def post_in(tx: Transaction, posting: Posting) -> Receipt | Refusal:
 
     A refusal is given, not raised: it stands for ever only if `tx` commits. Raises `KeyReused`.
     """
-    (answer,) = await store.post_batch(await _driver(tx), [posting])
-    if isinstance(answer, Taken):
-        raise KeyReused(posting.attempt.difference(answer.request_hash))
+    (answer,) = await post_many_in(tx, [posting])
     return answer
+
+
+async def post_many_in(tx: Transaction, postings: Sequence[Posting]) -> list[Receipt | Refusal]:
+    """Post many inside `tx`, as `post_in` does one: a batch at most, no key twice."""
+    assert len(postings) <= BATCH_TRANSACTIONS_MAX, "a batch has a size"
+    answers: list[Receipt | Refusal] = []
+    told = await store.post_batch(await _driver(tx), postings) if postings else []
+    for posting, answer in zip(postings, told, strict=True):
+        if isinstance(answer, Taken):
+            raise KeyReused(posting.attempt.difference(answer.request_hash))
+        answers.append(answer)
+    return answers
 
 
 async def claim_in(tx: Transaction, attempt: Attempt, resource_id: UUID) -> UUID:
@@ -153,6 +163,13 @@ class Book:
         if answer is None:
             raise problem
         return _told(attempt, answer)
+
+    async def recall(self, attempt: Attempt) -> None:
+        """Raise again what this attempt was refused for before, if it was."""
+        async with self._db.reading(SERVICE) as tx:
+            answer = await store.find_answer(tx, attempt)
+        if answer is not None:
+            _told(attempt, answer)
 
     async def close(self) -> None:
         """Finish what is queued and let the connection go."""

@@ -1,17 +1,21 @@
 """Transfers over HTTP, and every transaction that its reader took part in."""
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
 from fastapi import APIRouter
 from pydantic import AfterValidator, Field
 
-from hazina.auth import Forbidden, Signed
-from hazina.chassis import Db, Page, Paged, Wire, refuses
-from hazina.idempotency import KeyedForGood
+from hazina.auth import Caller, Forbidden, Signed, StepUpRequired
+from hazina.chassis import BULK_BODY_BYTES_MAX, Db, Page, Paged, Wire, refuses
+from hazina.idempotency import Attempt, KeyedForGood
+from hazina.idempotency.attempt import KEY_LENGTH_MAX
+from hazina.problems import Problem
+from ledger.account.actions import Directory
 from ledger.account.rules import (
     AccountClosed,
     AccountFrozen,
@@ -20,14 +24,20 @@ from ledger.account.rules import (
     LimitExceeded,
     OwnerUnknown,
 )
-from ledger.asking import AccountName, Amount, AssetCode, Reference, account_named, mover_of
+from ledger.asking import WRITE, AccountName, Amount, AssetCode, Reference, account_named, mover_of
 from ledger.parts import TheBook, TheDirectory
+from ledger.posting.actions import attempt_of
 from ledger.posting.rules import Busy
 from ledger.transfer import actions, rules, store
 from ledger.transfer.rules import (
+    AlreadyReversed,
     AssetNotTransferable,
     AssetUnknown,
+    BatchRefused,
+    DuplicateKey,
+    NotReversible,
     Order,
+    Outcome,
     SameAccount,
     TransactionUnknown,
 )
@@ -35,6 +45,7 @@ from ledger.transfer.rules import (
 router = APIRouter(prefix="/ledger/v1", tags=["transfer"])
 
 METADATA_BYTES_MAX = 2048
+BULK_MAX = 8_000
 
 
 def _small(metadata: dict[str, Any]) -> dict[str, Any]:
@@ -55,6 +66,43 @@ class TransferCreate(Wire):
     amount: Amount
     reference: Reference | None = None
     metadata: Metadata = Field(default_factory=dict)
+
+
+class BulkItem(TransferCreate):
+    """One transfer of many; `key` names it, or its place in the request does."""
+
+    key: Annotated[str, Field(min_length=1, max_length=KEY_LENGTH_MAX)] | None = None
+
+
+class BulkCreate(Wire):
+    """Transfers to make in this order: each that can be made or, `atomic`, all or none."""
+
+    atomic: bool = False
+    transfers: Annotated[list[BulkItem], Field(min_length=1, max_length=BULK_MAX)]
+
+
+class BulkResult(Wire):
+    """What became of one of them."""
+
+    index: int
+    status: Literal["posted", "refused"]
+    transaction_id: UUID | None = None
+    code: str | None = None
+    facts: Mapping[str, Any] | None = None
+
+
+class BulkRead(Wire):
+    """What became of all of them."""
+
+    posted: int
+    refused: int
+    results: list[BulkResult]
+
+
+class ReversalCreate(Wire):
+    """Why a transaction is taken back."""
+
+    reason: Reference
 
 
 class LegRead(Wire):
@@ -122,6 +170,100 @@ async def post_transfer(
     payee = await account_named(ask.payee, ask.asset, directory)
     order = Order(payer, payee, ask.amount, ask.reference, ask.metadata)
     return _shown(await actions.transfer(book, directory, mover, order, asked=asked))
+
+
+@router.post(
+    "/transfers/bulk",
+    response_model_exclude_unset=True,
+    max_body_size=BULK_BODY_BYTES_MAX,
+    responses=refuses(Forbidden, DuplicateKey, BatchRefused, Busy),
+)
+async def post_bulk(
+    ask: BulkCreate,
+    caller: Signed,
+    asked: KeyedForGood,
+    db: Db,
+    book: TheBook,
+    *,
+    directory: TheDirectory,
+) -> BulkRead:
+    """Make many transfers in one request; the same request again goes on where it was."""
+    mover = mover_of(caller)
+    if not mover.trusted and mover.org_id is None:
+        raise Forbidden
+    orders = [
+        (await _order(item, directory), attempt_of(attempt))
+        for item, attempt in zip(ask.transfers, _attempts(ask, caller, asked), strict=True)
+    ]
+    if ask.atomic:
+        outcomes = await actions.transfer_all(
+            db, book, directory, mover=mover, orders=orders, asked=asked
+        )
+    else:
+        outcomes = await actions.transfer_many(book, directory, mover, orders)
+    results = [_result(index, outcome) for index, outcome in enumerate(outcomes)]
+    posted = sum(result.status == "posted" for result in results)
+    return BulkRead(posted=posted, refused=len(results) - posted, results=results)
+
+
+def _attempts(ask: BulkCreate, caller: Caller, asked: Attempt) -> list[Attempt]:
+    """Name each transfer: by its own key, or by the request's and its place."""
+    names = [item.key or f"{asked.name}#{index}" for index, item in enumerate(ask.transfers)]
+    twice = [name for name, times in Counter(names).items() if times > 1]
+    if twice:
+        raise DuplicateKey(key=twice[0])
+    return [
+        Attempt(
+            name=name,
+            caller=str(caller.user_id or caller.service),
+            route=asked.route,
+            request=item.model_dump(mode="json"),
+            at=asked.at,
+        )
+        for name, item in zip(names, ask.transfers, strict=True)
+    ]
+
+
+async def _order(item: BulkItem, directory: Directory) -> Order | Problem:
+    try:
+        payer = await account_named(item.payer, item.asset, directory)
+        payee = await account_named(item.payee, item.asset, directory)
+    except Problem as problem:
+        return problem
+    return Order(payer, payee, item.amount, item.reference, item.metadata)
+
+
+def _result(index: int, outcome: Outcome) -> BulkResult:
+    if outcome.code is None:
+        return BulkResult(index=index, status="posted", transaction_id=outcome.transaction_id)
+    return BulkResult(index=index, status="refused", code=outcome.code, facts=outcome.facts)
+
+
+@router.post(
+    "/transactions/{transaction_id}/reverse",
+    status_code=201,
+    response_model_exclude_unset=True,
+    responses=refuses(
+        *(Forbidden, StepUpRequired, TransactionUnknown, NotReversible, AlreadyReversed),
+        *(AccountClosed, InsufficientFunds, LimitExceeded),
+    ),
+)
+async def post_reversal(
+    transaction_id: UUID,
+    ask: ReversalCreate,
+    caller: Signed,
+    asked: KeyedForGood,
+    db: Db,
+    *,
+    book: TheBook,
+) -> TransactionRead:
+    """Take a transaction back, once: a service's or staff's to do."""
+    if caller.service is None:
+        caller.require_staff()
+    else:
+        caller.require_scope(WRITE)
+    made = await actions.reverse(db, book, id=transaction_id, reason=ask.reason, asked=asked)
+    return _shown(made)
 
 
 @router.get(

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from hazina.problems import Kind, Problem
 from ledger.account.rules import Account, Asset, Mover, Purpose
+from ledger.posting.rules import What
 
 
 class SameAccount(Problem, code="transfer.same_account", kind=Kind.INVALID):
@@ -24,6 +25,25 @@ class AssetNotTransferable(Problem, code="transfer.asset_not_transferable", kind
 
 class TransactionUnknown(Problem, code="transaction.unknown", kind=Kind.UNKNOWN):
     """There is no such transaction, or not for you."""
+
+
+class NotReversible(Problem, code="transaction.not_reversible", kind=Kind.CONFLICT):
+    """A transaction of this kind is taken back in its own way."""
+
+
+class AlreadyReversed(Problem, code="transaction.already_reversed", kind=Kind.CONFLICT):
+    """This transaction was taken back before."""
+
+
+class DuplicateKey(Problem, code="transfer.duplicate_key", kind=Kind.INVALID):
+    """Two transfers of one request have the same key."""
+
+
+class BatchRefused(Problem, code="transfer.batch_refused", kind=Kind.CONFLICT):
+    """One of the transfers was refused, so none was made."""
+
+
+REVERSIBLE = frozenset({What.TRANSFER, What.HOLD_CAPTURE, What.RECURRING, What.REFERRAL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +99,20 @@ def may_move(mover: Mover, order: Order) -> bool:
     if mover.trusted:
         return True
     return mover.may_spend(order.payer) and order.payee.purpose is Purpose.AVAILABLE
+
+
+def reverse(transaction: Transaction, reversed_by: UUID | None) -> None:
+    """Let a transaction be taken back, or refuse by the first broken rule in this order."""
+    if transaction.kind not in REVERSIBLE:
+        raise NotReversible(kind=transaction.kind)
+    if reversed_by is not None:
+        raise AlreadyReversed(by=str(reversed_by))
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one transfer of many: its transaction, or why there is none."""
+
+    transaction_id: UUID | None = None
+    code: str | None = None
+    facts: Mapping[str, Any] | None = None

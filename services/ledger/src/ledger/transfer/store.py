@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, select, text
 
 from hazina.pg import Transaction as Tx
 from ledger import tables
@@ -31,6 +31,19 @@ async def list_transactions(
     rows = (await tx.execute(asked.order_by(transaction.c.id).limit(limit))).all()
     readable = await _readable(tx, {id for row in rows for id in row.account_ids})
     return [_seen(row, readable) for row in rows]
+
+
+async def lock_reversal(tx: Tx, id: UUID) -> UUID | None:
+    """Let nobody else take back this transaction meanwhile; give what took it back before.
+
+    A lock of the transaction's name: its row is nobody's to lock, for nobody may change it.
+    """
+    await tx.execute(
+        text("select pg_advisory_xact_lock(hashtextextended(:id, 0))"), {"id": f"reverse:{id}"}
+    )
+    transaction = tables.transaction
+    asked = select(transaction.c.id).where(transaction.c.reverses == id)
+    return (await tx.execute(asked)).scalar_one_or_none()
 
 
 async def _readable(tx: Tx, account_ids: Iterable[UUID]) -> dict[UUID, str]:
