@@ -5,13 +5,16 @@ import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
 from sqlalchemy import text
 from websockets.asyncio.client import ClientConnection, connect
 
 from hazina import ids
+from hazina.outbox import Received
 from hazina.pg import SERVICE, Database
 
 V1 = "/streaming/v1"
@@ -143,3 +146,31 @@ async def eventually(check: Callable[[], Awaitable[bool]], within_s: float = 8) 
         assert time.monotonic() - began < within_s, "it did not become so"
         await asyncio.sleep(0.02)
     return time.monotonic() - began
+
+
+async def heard(
+    app: FastAPI, db: Database, at: datetime, type: str, *facts: dict[str, Any]
+) -> None:
+    """Have the service hear facts of one type, as its listener hands them over."""
+    handlers = {
+        event.__type__: (event, handler)
+        for source in app.state.service.sources
+        for event, handler in source.handlers.items()
+    }
+    event, handler = handlers[type]
+    told = [
+        Received(
+            event=event.model_validate(fact),
+            id=ids.new(),
+            type=type,
+            source=type.split(".", maxsplit=1)[0],
+            shard=0,
+            seq=seq,
+            key="key",
+            key_version=None,
+            time=at,
+        )
+        for seq, fact in enumerate(facts, 1)
+    ]
+    async with db.transaction(SERVICE) as tx:
+        await handler(tx, told)

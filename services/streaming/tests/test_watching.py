@@ -1,5 +1,6 @@
 import asyncio
 import json
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -8,11 +9,10 @@ from fastapi import FastAPI
 from websockets.exceptions import ConnectionClosed
 
 from hazina import ids
-from hazina.outbox import Received
-from hazina.pg import SERVICE, Database
+from hazina.pg import Database
 from hazina.standard import Mint, MovableClock
 
-from .given import Socket, Somebody, eventually, is_state, rows, socket, told
+from .given import Socket, Somebody, eventually, heard, is_state, rows, socket, told
 
 pytestmark = pytest.mark.anyio
 
@@ -290,33 +290,97 @@ class TestRevocation:
     async def test_closes_the_sockets_of_a_login(
         self, served: FastAPI, db: Database, clock: MovableClock, amina: Somebody, neema: Somebody
     ) -> None:
-        (source,) = [s for s in served.state.service.sources if s.service == "identity"]
-        revoked, handler = next(
-            (event, handler)
-            for event, handler in source.handlers.items()
-            if event.__type__ == "identity.session.revoked.v1"
-        )
         async with (
             socket(served.state.address, amina.token()) as gone,
             socket(served.state.address, neema.token()) as stays,
         ):
-            said = revoked.model_validate({"user_id": amina.id, "session_ids": [amina.sid]})
-            fact = Received(
-                event=said,
-                id=ids.new(),
-                type=revoked.__type__,
-                source="identity",
-                shard=0,
-                seq=1,
-                key=str(amina.id),
-                key_version=None,
-                time=clock(),
-            )
-            async with db.transaction(SERVICE) as tx:
-                await handler(tx, [fact])
+            fact = {"user_id": amina.id, "session_ids": [amina.sid]}
+            await heard(served, db, clock(), "identity.session.revoked.v1", fact)
 
             assert await closed(gone, 1) == (3500, "invalid token")
             assert "error" in await stays.call("presence_stats", channel="x")
+
+
+class TestFollow:
+    """A stream's channel: what is numbered arrives in order, and again after a break."""
+
+    async def test_hears_gifts_and_chat_in_one_order(
+        self,
+        *,
+        served: FastAPI,
+        db: Database,
+        clock: MovableClock,
+        juma: Somebody,
+        amina: Somebody,
+    ) -> None:
+        stream_id, _ = await juma.goes_live()
+        channel = f"stream:{stream_id}"
+        async with socket(served.state.address, amina.token()) as screen:
+            reply = await screen.call("subscribe", channel=channel)
+            said = {"type": "chat", "body": "Habari"}
+            assert "publish" in await screen.call("publish", channel=channel, data=said)
+            await heard(served, db, clock(), SENT, gift(amina, juma, clock(), stream_id))
+            await juma.post(f"/streams/{stream_id}/chat", {"body": "Asante"}, expect=201)
+            await screen.until(lambda data: data.get("seq") == 3)
+            await screen.listen(0.2)
+            past = await screen.call("history", channel=channel, limit=10)
+
+        assert reply["subscribe"]["recoverable"] is True
+        assert reply["subscribe"]["offset"] == 0
+        assert reply["subscribe"]["epoch"] == stream_id.replace("-", "")[:8]
+        told = [(one["offset"], one["data"]["type"]) for one in past["history"]["publications"]]
+        assert told == [(1, "chat"), (2, "gift"), (3, "chat")]
+
+    async def test_is_given_what_it_missed(
+        self, served: FastAPI, juma: Somebody, amina: Somebody
+    ) -> None:
+        stream_id, _ = await juma.goes_live()
+        path, channel = f"/streams/{stream_id}/chat", f"stream:{stream_id}"
+        async with socket(served.state.address, amina.token()) as screen:
+            before = (await screen.call("subscribe", channel=channel))["subscribe"]
+        for n in range(3):
+            await juma.post(path, {"body": str(n)}, expect=201)
+        place = {"recover": True, "epoch": before["epoch"], "offset": before["offset"]}
+        async with socket(served.state.address, amina.token()) as screen:
+            after = (await screen.call("subscribe", channel=channel, **place))["subscribe"]
+        for n in range(301):
+            await juma.post(path, {"body": str(n)}, expect=201)
+        async with socket(served.state.address, amina.token()) as screen:
+            late = (await screen.call("subscribe", channel=channel, **place))["subscribe"]
+
+        assert after["recovered"] is True
+        assert [pub["offset"] for pub in after["publications"]] == [1, 2, 3]
+        assert (late["recovered"], late.get("publications")) == (False, None)
+
+    async def test_hears_each_message_once_while_many_speak(
+        self, served: FastAPI, juma: Somebody, amina: Somebody
+    ) -> None:
+        stream_id, _ = await juma.goes_live()
+        path, channel = f"/streams/{stream_id}/chat", f"stream:{stream_id}"
+
+        async def speak(n: int) -> None:
+            for k in range(10):
+                await juma.post(path, {"body": f"{n} {k}"}, expect=201)
+
+        speaking = [asyncio.create_task(speak(n)) for n in range(4)]
+        await asyncio.sleep(0.05)
+        async with socket(served.state.address, amina.token()) as screen:
+            start = (await screen.call("subscribe", channel=channel))["subscribe"]["offset"]
+            await asyncio.gather(*speaking)
+            await screen.listen(0.5)
+
+        heard = [push["pub"]["offset"] for push in screen.pushes if "offset" in push["pub"]]
+        assert heard == list(range(start + 1, 41))
+
+
+SENT = "ledger.gift.sent.v1"
+
+
+def gift(sender: Somebody, recipient: Somebody, at: datetime, stream_id: str) -> dict[str, Any]:
+    """A gift as the ledger tells of it."""
+    who = {"sender_id": sender.id, "recipient_id": recipient.id, "stream_id": stream_id}
+    what = {"gift_type": "lion", "quantity": 1, "coin_amount": 100, "sent_at": at}
+    return {"gift_id": ids.new(), **who, **what}
 
 
 class TestStop:

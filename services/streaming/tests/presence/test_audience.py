@@ -261,7 +261,7 @@ class TestSilentDeath:
         for n in range(60):
             audience.join(ids.new(), box, ids.new(), str(n), now=0.0, at=BEGAN)
 
-        ends = {}
+        ends: dict[int, int] = {}
         for second in range(1, 120):
             for _ in audience.sweep(float(second), BEGAN + timedelta(seconds=second)):
                 ends[second] = ends.get(second, 0) + 1

@@ -45,8 +45,8 @@ async def open_in(
     )
 
 
-async def add(
-    db: Database,
+async def add_in(
+    tx: Transaction,
     caller: Caller,
     stream_id: UUID,
     *,
@@ -56,14 +56,13 @@ async def add(
 ) -> BoxRow:
     """Open a box for `streamer_id`, by default the host, in the lowest free slot."""
     host = caller.require_user()
-    async with db.transaction(SERVICE) as tx:
-        stream, limits = await store.lock_frame(tx, stream_id)
-        taken = await store.list_slots(tx, stream_id)
+    stream, limits = await store.lock_frame(tx, stream_id)
+    taken = await store.list_slots(tx, stream_id)
 
-        frame = replace(stream, boxes_max=limit(limits, "max_boxes_per_stream", boxes_max))
-        slot = rules.slot_for(frame, host, taken)
+    frame = replace(stream, boxes_max=limit(limits, "max_boxes_per_stream", boxes_max))
+    slot = rules.slot_for(frame, host, taken)
 
-        return await open_in(tx, stream_id, streamer_id or host, slot, title)
+    return await open_in(tx, stream_id, streamer_id or host, slot, title)
 
 
 async def change(  # noqa: PLR0917  the first three are what every action takes

@@ -7,8 +7,11 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
+from hazina import idempotency
 from hazina.auth import Signed
 from hazina.chassis import Db, Now, Page, Paged, Wire, refuses
+from hazina.idempotency import MayKey
+from hazina.pg import SERVICE
 from streaming.box import actions, rules, store
 from streaming.box.store import BoxRow
 from streaming.cell.actions import Cells
@@ -114,17 +117,21 @@ def state_of(box: BoxRow) -> PublishState:
     responses=refuses(rules.StreamUnknown, rules.StreamNotYours, rules.StreamEnded, LimitReached),
 )
 async def post_box(
-    stream_id: UUID, ask: BoxCreate, caller: Signed, db: Db, request: Request
+    stream_id: UUID, ask: BoxCreate, caller: Signed, db: Db, *, attempt: MayKey, request: Request
 ) -> BoxRead:
     """Open a box in the lowest free slot of one's own stream."""
-    made = await actions.add(
-        db,
-        caller,
-        stream_id,
-        streamer_id=ask.streamer_id,
-        title=ask.title,
-        boxes_max=request.app.state.settings.max_boxes_per_stream,
-    )
+    async with db.transaction(SERVICE) as tx:
+        if done := await idempotency.find(tx, attempt, BoxRead):
+            return done
+        made = await actions.add_in(
+            tx,
+            caller,
+            stream_id,
+            streamer_id=ask.streamer_id,
+            title=ask.title,
+            boxes_max=request.app.state.settings.max_boxes_per_stream,
+        )
+        await idempotency.keep(tx, attempt, BoxRead.of(made))
     return BoxRead.of(made)
 
 

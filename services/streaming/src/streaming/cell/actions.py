@@ -51,10 +51,10 @@ class Cells:
         asked_at = self._monotonic()
         trusted = self.trusted
         async with db.transaction(SERVICE) as tx:
-            replicas = await store.note_replica(tx, self.replica)
+            await store.note_replica(tx, self.replica)
             held = await store.renew_leases(tx, self.replica, ready=sorted(ready))
-            room = max(0, rules.share(replicas) - len(held))
-            held |= await store.claim_leases(tx, self.replica, most=room)
+            # Every cell that is free: a second process stands by until it can be reached from here.
+            held |= await store.claim_leases(tx, self.replica)
         fresh = {
             cell for cell, lease in held.items() if not trusted or self.held.get(cell) != lease
         }

@@ -33,12 +33,6 @@ def cell_of(stream_id: UUID) -> int:
     return crc32(stream_id.bytes) % CELLS
 
 
-def share(replicas: int) -> int:
-    """Tell how many cells one of `replicas` processes may claim."""
-    assert replicas > 0, "the asker is one"
-    return -(-CELLS // replicas)
-
-
 def trusted(renewed_at: float, now: float) -> bool:
     """Tell whether a lease renewed at `renewed_at` is still surely ours (monotonic seconds)."""
     return now - renewed_at <= TRUST_S

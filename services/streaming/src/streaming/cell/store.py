@@ -5,17 +5,13 @@ from collections.abc import Mapping
 from sqlalchemy import text
 
 from hazina.pg import Transaction
-from streaming.cell.rules import CELLS, LEASE_S, Held
+from streaming.cell.rules import LEASE_S, Held
 
 SEEN = text("""
     insert into presence_replicas (replica_id, seen_at) values (:replica, clock_timestamp())
     on conflict (replica_id) do update set seen_at = excluded.seen_at, updated_at = now()""")
 FORGET = text("""
     delete from presence_replicas where seen_at < clock_timestamp() - interval '1 day'""")
-# The lease's own length tells who still lives: no second notion of it.
-LIVING = text("""
-    select count(*) from presence_replicas
-     where seen_at > clock_timestamp() - make_interval(secs => :lease_s)""")
 RENEW = text("""
     update presence_cell_leases l
        set expires_at = clock_timestamp() + make_interval(secs => :lease_s),
@@ -30,7 +26,7 @@ CLAIM = text("""
     with open as (
         select cell from presence_cell_leases
          where owner is null or expires_at < clock_timestamp()
-         order by cell limit :most for update skip locked
+         order by cell for update skip locked
     )
     update presence_cell_leases l
        set owner = :replica, epoch = l.epoch + 1, state = 'warming', updated_at = now(),
@@ -53,11 +49,10 @@ FENCE = text("""
      order by l.cell for share of l""")
 
 
-async def note_replica(tx: Transaction, replica: str) -> int:
-    """Say that this process lives; give how many do."""
+async def note_replica(tx: Transaction, replica: str) -> None:
+    """Say that this process lives; forget those that were not heard for a day."""
     await tx.execute(SEEN, {"replica": replica})
     await tx.execute(FORGET)
-    return int((await tx.execute(LIVING, {"lease_s": LEASE_S})).scalar_one())
 
 
 async def renew_leases(tx: Transaction, replica: str, *, ready: list[int]) -> dict[int, Held]:
@@ -66,10 +61,9 @@ async def renew_leases(tx: Transaction, replica: str, *, ready: list[int]) -> di
     return {row.cell: Held(*row) for row in await tx.execute(RENEW, asked)}
 
 
-async def claim_leases(tx: Transaction, replica: str, *, most: int) -> dict[int, Held]:
-    """Take over up to `most` cells that are free or whose lease ran out, each a new epoch."""
-    assert 0 <= most <= CELLS, "there are only so many cells"
-    asked = {"replica": replica, "most": most, "lease_s": LEASE_S}
+async def claim_leases(tx: Transaction, replica: str) -> dict[int, Held]:
+    """Take over the cells that are free or whose lease ran out, each as a new epoch."""
+    asked = {"replica": replica, "lease_s": LEASE_S}
     return {row.cell: Held(*row) for row in await tx.execute(CLAIM, asked)}
 
 

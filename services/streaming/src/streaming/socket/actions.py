@@ -141,7 +141,7 @@ class Connection:
                 continue  # over, or taken up again on another socket
             if self.closing is None:
                 presence.audience.closing(session, self.house.monotonic())
-            elif self.closing in {Close.TOKEN, Close.FORCED}:
+            elif self.closing is Close.TOKEN:
                 presence.leave(session, "kicked")
             else:
                 presence.audience.suspect(session)
@@ -213,18 +213,3 @@ class Connections:
             caller = connection.caller
             if caller is not None and caller.session_id in session_ids:
                 connection.close(Close.TOKEN)
-
-    def close_users(self, user_ids: set[UUID]) -> None:
-        """Close the sockets of people who may not be here any more."""
-        for connection in list(self.all):
-            caller = connection.caller
-            if caller is not None and caller.user_id in user_ids:
-                connection.close(Close.FORCED)
-
-    async def drain(self, over_s: float) -> None:
-        """Close everything, spread over some seconds so that clients do not all return at once."""
-        connections = list(self.all)
-        for number, connection in enumerate(connections, 1):
-            connection.close(Close.SHUTDOWN)
-            if number % 100 == 0:
-                await asyncio.sleep(over_s * 100 / len(connections))

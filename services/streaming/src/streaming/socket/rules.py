@@ -102,7 +102,6 @@ _decoder = msgspec.json.Decoder(Command)
 class Close(Enum):
     """Why a socket is closed; those from 3500 on are final, after the others clients return."""
 
-    SHUTDOWN = (3001, "shutdown")
     EXPIRED = (3005, "expired")
     SLOW = (3008, "slow")
     NO_PONG = (3012, "no pong")
@@ -110,7 +109,6 @@ class Close(Enum):
     TOKEN = (3500, "invalid token")
     BAD_REQUEST = (3501, "bad request")
     STALE = (3502, "stale")
-    FORCED = (3503, "force disconnect")
 
     @property
     def code(self) -> int:
