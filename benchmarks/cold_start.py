@@ -36,7 +36,7 @@ def start(data: str) -> dict[str, float]:
     status = subprocess.run(
         [HAZINA, "status", "--json", "--data", data], check=True, capture_output=True, text=True
     )
-    gateway = json.loads(status.stdout)["url"]
+    gateway = json.loads(status.stdout)["gateway"]
     waiting = {f"{gateway}/{service}/v1/openapi.json" for service in SERVICES}
     while waiting and time.perf_counter() - began < PATIENCE_S:
         waiting = {url for url in waiting if not answers(url)}
