@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hazina_local.folder import Folder, State
-from hazina_local.house import restart_wait_s
+from hazina_local.part import restart_wait_s
 
 
 def hazina(*words: str | Path, data: Path) -> subprocess.CompletedProcess[str]:

@@ -1,5 +1,10 @@
 """What only a laptop has: where spans arrive, and pages that show traces and mails."""
 
+import asyncio
+import contextlib
+from collections.abc import Iterator
+
+import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
@@ -13,6 +18,35 @@ from hazina_local.traces.waterfall import as_rows, waterfall
 
 BODY_MAX_BYTES = 16 << 20
 SHOWN_MAX = 200
+
+
+async def serve(traces_dsn: str, *, port: int, smtp_port: int) -> None:
+    """Receive spans and mails on 127.0.0.1 and show them, until cancelled."""
+    mailbox, store = Mailbox(), Store(traces_dsn)
+    loop = asyncio.get_running_loop()
+    smtp = await loop.create_server(mailbox.protocol, "127.0.0.1", smtp_port)
+    config = uvicorn.Config(
+        Development(mailbox, store, traces_dsn).app(),
+        host="127.0.0.1",
+        port=port,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+    )
+    keeping = asyncio.create_task(store.run())
+    try:
+        await _Quiet(config).serve()
+    finally:
+        keeping.cancel()
+        smtp.close()
+
+
+class _Quiet(uvicorn.Server):
+    """A server that leaves signals to the house."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
 
 
 class Development:

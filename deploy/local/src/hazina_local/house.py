@@ -1,31 +1,24 @@
 """The house: starts every part at once, keeps it running, and ends it in order."""
 
 import asyncio
-import contextlib
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
-
-import uvicorn
 
 from hazina.embedded import Child, Envoy, Nats, Postgres, Trouble, free_port
 from hazina.embedded.ports import is_free
 from hazina_gateway import render
-from hazina_local import environment
-from hazina_local.dev import Development
+from hazina_local import dev, environment
 from hazina_local.environment import Addresses
 from hazina_local.folder import Folder, State
-from hazina_local.mail import Mailbox
 from hazina_local.names import AUDIENCE, ISSUER, SERVICES, TRACES
 from hazina_local.nursery import Nursery
-from hazina_local.traces.store import Store
+from hazina_local.part import Part, Stand, answers, restart_wait_s
 
 GATEWAY_PORT = 8080
 POLL_S = 0.03
@@ -33,37 +26,7 @@ WATCH_S = 0.2
 MIGRATE_WAIT_S = 120
 READY_WAIT_S = 180  # a machine that is busy with other work
 STOP_WAIT_S = 8
-RESTART_WAIT_S = 0.2
-RESTART_WAIT_S_MAX = 30.0
 STEADY_S = 30  # a part that ran this long starts again at once
-EXIT_CONFIG = 78  # a service that says so will never start: its settings are wrong
-
-
-class Stand(StrEnum):
-    """How a part stands."""
-
-    WAITING = "waiting"
-    STARTING = "starting"
-    READY = "ready"
-    RESTARTING = "restarting"
-
-
-@dataclass
-class Part:
-    """One part of the house, as it is shown."""
-
-    name: str
-    port: int
-    stand: Stand = Stand.WAITING
-    pid: int | None = None
-    detail: str = ""
-    ready_after_s: float | None = None
-    restarts: int = 0
-
-
-def restart_wait_s(in_a_row: int) -> float:
-    """Wait before the n-th restart in a row, in seconds: at once, then doubling to a limit."""
-    return 0.0 if in_a_row == 0 else min(RESTART_WAIT_S * 2**in_a_row, RESTART_WAIT_S_MAX)
 
 
 class House:
@@ -233,28 +196,10 @@ class House:
 
     async def _serve_dev(self) -> None:
         """Receive spans and mails in this process, and show them."""
-        mailbox = Mailbox()
         dsn = self.at.dsn(TRACES, self._secrets.passwords[TRACES])
-        store = Store(dsn)
-        smtp = await asyncio.get_running_loop().create_server(
-            mailbox.protocol, "127.0.0.1", self.at.smtp
-        )
-        self._show("mail", Stand.READY, pid=os.getpid())
-        config = uvicorn.Config(
-            Development(mailbox, store, dsn).app(),
-            host="127.0.0.1",
-            port=self.at.dev,
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-        )
-        keeping = asyncio.create_task(store.run())
-        self._show("traces", Stand.READY, pid=os.getpid())
-        try:
-            await _Quiet(config).serve()
-        finally:
-            keeping.cancel()
-            smtp.close()
+        for name in ("mail", "traces"):
+            self._show(name, Stand.READY, pid=os.getpid())
+        await dev.serve(dsn, port=self.at.dev, smtp_port=self.at.smtp)
 
     def _restarts(self) -> dict[str, Callable[[], Awaitable[int | None]]]:
         return {
@@ -343,38 +288,12 @@ class House:
         )
 
 
-class _Quiet(uvicorn.Server):
-    """A server that leaves signals to the house."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 async def _first(wanted: asyncio.Task[Any], *others: asyncio.Task[Any]) -> bool:
     """Wait until one is done; raise what went wrong in it, or tell whether it was `wanted`."""
     done, _ = await asyncio.wait({wanted, *others}, return_when=asyncio.FIRST_COMPLETED)
     for task in done:
         task.result()
     return wanted in done
-
-
-async def answers(port: int, path: str) -> bool:
-    """Whether a service on 127.0.0.1 answers 200 there."""
-    try:
-        reading, writing = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
-        return False
-    try:
-        writing.write(
-            f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
-        )
-        line = await reading.readline()
-    except OSError:
-        return False
-    finally:
-        writing.close()
-    return b" 200 " in line
 
 
 def _gateway_port(asked: int | None) -> int:

@@ -15,8 +15,8 @@ import psutil
 from hazina.embedded import Trouble, pg_bin_dir
 from hazina.embedded.nats import OPERATOR
 from hazina_local.folder import Folder, State
-from hazina_local.house import answers
 from hazina_local.names import DATABASE, SERVICES, TRACES
+from hazina_local.part import answers
 
 DOWN_WAIT_S = 40
 RESTART_WAIT_S = 60

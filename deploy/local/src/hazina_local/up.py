@@ -10,8 +10,9 @@ from rich.console import Console
 from hazina.embedded import Trouble
 from hazina_local import screen
 from hazina_local.folder import Folder
-from hazina_local.house import House, Part, Stand
+from hazina_local.house import House
 from hazina_local.nursery import Nursery
+from hazina_local.part import Part, Stand
 
 
 async def serve(
