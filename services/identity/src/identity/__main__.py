@@ -5,6 +5,7 @@ import sys
 
 from hazina.chassis import main, wall_clock
 from hazina.pg import Database
+from hazina.problems import Problem
 from identity.app import build, vault
 from identity.key import actions
 from identity.settings import Settings
@@ -21,6 +22,9 @@ async def revoke_key(kid: str) -> None:
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["revoke-key", kid]:
-            asyncio.run(revoke_key(kid))
+            try:
+                asyncio.run(revoke_key(kid))
+            except Problem as no:
+                sys.exit(no.title)
         case _:
             main("identity", Settings, build)

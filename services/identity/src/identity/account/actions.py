@@ -105,7 +105,7 @@ async def _register_in(
 async def _replace_in(tx: Transaction, known: Account, profile: Mapping[str, Any]) -> None:
     """Let the newer signup of an address that nobody proved replace the older one."""
     before = (await store.lock_user(tx, known.id))._asdict()
-    after = await store.set_user(tx, known.id, profile)
+    after = await store.set_profile(tx, known.id, profile)
     await _tell_in(tx, before, after)
 
 

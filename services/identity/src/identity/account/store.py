@@ -12,8 +12,13 @@ from hazina import ids
 from hazina.pg import Transaction
 from identity.account.rules import Account, AccountUnknown, UsernameTaken
 from identity.tables import password_history, passwords, users
+from identity.tables.account import TEXTS
 
 HISTORY_KEPT = 5
+# A profile as nobody filled it in.
+EMPTY: Mapping[str, Any] = dict.fromkeys(
+    (*TEXTS, "username", "bio", "billing_address", "payment_method")
+) | {"education": [], "work_experience": [], "locale": "en"}
 
 
 def _accounts() -> Select[Any]:
@@ -98,6 +103,11 @@ async def _one(tx: Transaction, wanted: Select[Any]) -> Row[Any]:
     if row is None:
         raise AccountUnknown
     return row
+
+
+async def set_profile(tx: Transaction, id: UUID, profile: Mapping[str, Any]) -> Row[Any]:
+    """Put a new profile in place of the old one, of which nothing stays; raises UsernameTaken."""
+    return await set_user(tx, id, {**EMPTY, **profile})
 
 
 async def set_user(tx: Transaction, id: UUID, values: Mapping[str, Any]) -> Row[Any]:

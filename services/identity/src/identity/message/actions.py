@@ -1,5 +1,6 @@
 """What can be done with messages: queue one beside its cause, send what is due."""
 
+import asyncio
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -10,7 +11,7 @@ from identity.message import rules, store
 from identity.message.rules import Mail, Message, Template
 from identity.vault import Vault
 
-BATCH = 20  # mails leased at once
+BATCH = 5  # mails leased and sent at once: all of them well within the lease
 
 
 class MailNotTaken(Exception):
@@ -50,18 +51,24 @@ async def deliver(db: Database, vault: Vault, mailer: Mailer, now: datetime, *, 
     """
     async with db.transaction(SERVICE) as tx:
         due = await store.claim_due(tx, vault, now, rows=BATCH)
-    for message, attempts in due:
-        trouble = await _hand_over(mailer, message)
-        async with db.transaction(SERVICE) as tx:
-            if trouble is None:
-                await store.set_sent(tx, message.id, wipe=wipe)
-            else:
-                await store.set_failed(tx, message.id, rules.next_try(attempts, now))
-            to = rules.mask(message.to)
-            await store.add_delivery(
-                tx, message, to=to, provider=mailer.name, error=trouble, now=now
-            )
+    await asyncio.gather(
+        *(_send(db, mailer, message, attempts, now=now, wipe=wipe) for message, attempts in due)
+    )
     return len(due)
+
+
+async def _send(
+    db: Database, mailer: Mailer, message: Message, attempts: int, *, now: datetime, wipe: bool
+) -> None:
+    """Send one mail and note what became of it."""
+    trouble = await _hand_over(mailer, message)
+    async with db.transaction(SERVICE) as tx:
+        if trouble is None:
+            await store.set_sent(tx, message.id, wipe=wipe)
+        else:
+            await store.set_failed(tx, message.id, rules.next_try(attempts, now))
+        to = rules.mask(message.to)
+        await store.add_delivery(tx, message, to=to, provider=mailer.name, error=trouble, now=now)
 
 
 async def _hand_over(mailer: Mailer, message: Message) -> str | None:
