@@ -160,6 +160,20 @@ LAWS = (
     ),
     Law(
         "L6",
+        "a purchase left the coins that it gave less those taken back",
+        """select null::uuid, jsonb_build_object('purchase_id', p.id)
+           from coin_purchases p
+           left join lateral (
+               select -sum(u.amount) as left_over from transaction t
+               cross join unnest(t.account_ids, t.amounts) u (account_id, amount)
+               join account a on a.id = u.account_id and a.purpose = 'issue'
+               where t.reference = p.id::text
+           ) e on true
+           where p.confirmed_at is not null
+             and e.left_over is distinct from p.coin_amount + p.bonus_coins - p.clawed_coins""",
+    ),
+    Law(
+        "L6",
         "a user's totals equal their gifts and purchases",
         """select null::uuid, jsonb_build_object('user_id', t.user_id)
            from profile_totals t

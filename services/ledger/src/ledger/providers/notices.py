@@ -44,6 +44,7 @@ class Notice:
     purchase_id: UUID | None = None
     amount: int = 0
     currency: str = ""
+    thing_id: str = ""  # the provider's id of the charge or dispute itself
     won: bool = False  # of a closed dispute
 
 

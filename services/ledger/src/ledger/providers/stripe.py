@@ -134,6 +134,7 @@ def read(raw: bytes) -> Notice:
             purchase_id=UUID(purchase_id) if purchase_id else None,
             amount=_amount(event),
             currency=thing.currency.upper(),
+            thing_id=thing.id,
             won=thing.status == "won",
         )
     except (msgspec.MsgspecError, ValueError) as bad:

@@ -1,12 +1,14 @@
 """What can be done with purchases: start one, and believe a provider that it was paid."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from hazina import idempotency, ids, outbox
 from hazina.auth import Caller, StepUpRequired
 from hazina.auth.caller import FRESH_S
+from hazina.outbox import Event
 from hazina.pg import SERVICE, Database, Transaction
 from hazina.problems import Unavailable
 from ledger.account import actions as accounts
@@ -14,16 +16,33 @@ from ledger.account.rules import Account, Counted, Purpose, of_user
 from ledger.posting import actions as posting
 from ledger.posting.actions import attempt_of
 from ledger.posting.rules import Posting, Receipt, Refusal, What, legs, of_our_own
+from ledger.providers import stripe
 from ledger.providers.notices import Fact, Notice
 from ledger.providers.rails import Rails
 from ledger.purchase import rules, store
-from ledger.purchase.events import PurchaseConfirmed
-from ledger.purchase.rules import ProviderUnavailable, Purchase, Reason, Status, Step
+from ledger.purchase.events import (
+    PurchaseChargedBack,
+    PurchaseConfirmed,
+    PurchaseRefunded,
+    PurchaseReinstated,
+)
+from ledger.purchase.rules import Clawback, ProviderUnavailable, Purchase, Reason, Status, Step
 
 LOOK_WAIT = timedelta(seconds=30)  # between two questions to a provider about one payment
 EXPIRE_ROWS = 100
 LOOK_ROWS = 20
 SECOND_FACTOR = 2
+
+LOSSES = {
+    Fact.REFUNDED: What.REFUND,
+    Fact.DISPUTED: What.CHARGEBACK,
+    Fact.DISPUTE_CLOSED: What.REINSTATEMENT,
+}
+EVENTS: dict[What, type[PurchaseRefunded | PurchaseChargedBack | PurchaseReinstated]] = {
+    What.REFUND: PurchaseRefunded,
+    What.CHARGEBACK: PurchaseChargedBack,
+    What.REINSTATEMENT: PurchaseReinstated,
+}
 
 
 async def start(
@@ -86,8 +105,10 @@ async def receive(db: Database, rails: Rails, notice: Notice, raw: bytes, now: d
             case Fact.FAILED:
                 step = await _fail(tx, purchase)
             case _:
-                step = Step.PARK
+                step = await _lose(tx, purchase, notice)
         await store.set_event(tx, notice, "parked" if step is Step.PARK else "done")
+        if step is not Step.PARK:
+            await _take_up_parked(tx, purchase.id, notice)
         return step is Step.NOTHING
 
 
@@ -119,6 +140,8 @@ async def look(db: Database, rails: Rails, id: UUID, now: datetime) -> bool:
             return False
         event_id = f"look:{found.payment_id}"
         await _confirm(tx, held, payment_id=found.payment_id, event_id=event_id)
+        about = Notice(held.provider, event_id, "look", Fact.PAID, found.payment_id)
+        await _take_up_parked(tx, id, about)
     return True
 
 
@@ -165,6 +188,54 @@ async def _fail(tx: Transaction, purchase: Purchase) -> Step:
     if step is Step.FAIL:
         await store.set_status(tx, purchase.id, Status.FAILED, reason=Reason.CANCELED)
     return step
+
+
+async def _take_up_parked(tx: Transaction, id: UUID, about: Notice) -> None:
+    """Apply what came before its time, now that something has changed."""
+    assert about.payment_id is not None, "what is parked is about a payment"
+    progress = True
+    while progress:
+        progress = False
+        for raw in await store.list_parked(tx, about.provider, about.payment_id):
+            notice = stripe.read(raw)
+            purchase = await store.read_purchase(tx, id)
+            if notice.fact is Fact.PAID or await _lose(tx, purchase, notice) is Step.PARK:
+                continue
+            await store.set_event(tx, notice, "done")
+            progress = True
+
+
+async def _lose(tx: Transaction, purchase: Purchase, notice: Notice) -> Step:
+    """Take coins back for money that went back, or give them again when it came again."""
+    after = rules.after_loss(purchase, notice)
+    if after is None:
+        return Step.PARK
+    assets = await accounts.list_assets_in(tx)
+    named = [account for account in rules.accounts(purchase) if account.asset in assets]
+    await accounts.ensure_in(tx, named)
+    held = await posting.lock_in(tx, named)
+    purse, owed, *_ = (account.id for account in rules.accounts(purchase))
+
+    taken = rules.clawback(purchase, after, available=held[purse], debt=-held[owed])
+
+    moves = [move for move in rules.taking(purchase, taken) if move[0].asset in assets]
+    what = LOSSES[notice.fact]
+    if any(amount for _, amount in moves):
+        transition = f"{notice.fact}:{notice.thing_id}:{after.lost_amount}"
+        answer = await _post(
+            tx, purchase, notice.payment_id or "", transition, moves, what=what, force=True
+        )
+        assert isinstance(answer, Receipt), "what was given can be taken, and the reverse"
+        if answer.replayed:
+            return Step.NOTHING
+        await outbox.publish(tx, _lost(after, taken, answer, what))
+    after = replace(
+        after,
+        clawed_coins=purchase.clawed_coins + taken.coins,
+        debt_coins=purchase.debt_coins + taken.debt,
+    )
+    await store.set_loss(tx, after)
+    return Step.NOTHING if after == purchase else Step.CONFIRM
 
 
 async def _confirm(tx: Transaction, purchase: Purchase, *, payment_id: str, event_id: str) -> None:
@@ -215,15 +286,19 @@ async def _post(
     payment_id: str,
     transition: str,
     moves: Iterable[tuple[Account, int]],
+    *,
+    what: What = What.PURCHASE,
+    force: bool = False,
 ) -> Receipt | Refusal:
     return await posting.post_in(
         tx,
         Posting(
             id=ids.new(),
             attempt=of_our_own(purchase.provider, payment_id, transition),
-            what=What.PURCHASE,
+            what=what,
             legs=legs(moves),
             reference=str(purchase.id),
+            force=force,
         ),
     )
 
@@ -239,5 +314,19 @@ def _confirmed(purchase: Purchase, receipt: Receipt, debt_repaid: int) -> Purcha
         amount=purchase.amount,
         currency=purchase.currency,
         debt_repaid=debt_repaid,
+        transaction_id=receipt.id,
+    )
+
+
+def _lost(purchase: Purchase, taken: Clawback, receipt: Receipt, what: What) -> Event:
+    told = EVENTS[what]
+    return told(
+        purchase_id=purchase.id,
+        user_id=purchase.profile_id,
+        coin_amount=abs(taken.coins),
+        amount=abs(taken.money),
+        currency=purchase.currency,
+        debt_coins=abs(taken.debt),
+        whole=purchase.lost_amount in {0, purchase.amount},
         transaction_id=receipt.id,
     )

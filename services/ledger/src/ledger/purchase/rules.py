@@ -1,13 +1,13 @@
 """When a purchase becomes coins, and what moves when it does. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum, auto
 from uuid import UUID
 
 from hazina.problems import Kind, Problem
 from ledger.account.rules import Account, Purpose, of_platform, of_user
-from ledger.providers.notices import Notice
+from ledger.providers.notices import Fact, Notice
 
 OPEN_FOR = timedelta(hours=24)  # how long a payer may take
 
@@ -90,7 +90,9 @@ class Purchase:
     provider_payment_id: str | None = None
     provider_token: str | None = None
     refunded_amount: int = 0
+    disputed_amount: int = 0
     clawed_coins: int = 0
+    debt_coins: int = 0
     transaction_id: UUID | None = None
     confirmed_at: datetime | None = None
 
@@ -98,6 +100,11 @@ class Purchase:
     def coins(self) -> int:
         """All coins that it gives."""
         return self.coin_amount + self.bonus_coins
+
+    @property
+    def lost_amount(self) -> int:
+        """How much of the money went back to the payer."""
+        return min(self.amount, self.refunded_amount + self.disputed_amount)
 
 
 class Step(StrEnum):
@@ -190,6 +197,72 @@ def confirmation(purchase: Purchase, debt: int) -> tuple[tuple[Account, int], ..
         (purse, purchase.coins - repaid),
         (clearing, -purchase.amount),
         (fiat, purchase.amount),
+    )
+
+
+SETTLED = frozenset({Status.CONFIRMED, Status.REFUNDED, Status.CHARGEBACK})
+
+
+def after_loss(purchase: Purchase, notice: Notice) -> Purchase | None:
+    """Say how a purchase stands after a refund or dispute; None: its time has not come yet.
+
+    Refunds are told as the sum so far, so an older notice that comes later changes nothing.
+    """
+    if purchase.status not in SETTLED:
+        return None
+    refunded, disputed = purchase.refunded_amount, purchase.disputed_amount
+    match notice.fact:
+        case Fact.REFUNDED:
+            refunded = max(refunded, min(notice.amount, purchase.amount))
+        case Fact.DISPUTED:
+            disputed = min(notice.amount, purchase.amount)
+        case Fact.DISPUTE_CLOSED:
+            if not disputed:
+                return None
+            disputed = 0 if notice.won else disputed
+    status = Status.REFUNDED if refunded >= purchase.amount else Status.CONFIRMED
+    return replace(
+        purchase,
+        refunded_amount=refunded,
+        disputed_amount=disputed,
+        status=Status.CHARGEBACK if disputed else status,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Clawback:
+    """What a loss takes: money, coins from the purse, and coins that are gone and become debt.
+
+    All three are negative when a dispute is won and the same comes back.
+    """
+
+    money: int
+    coins: int
+    debt: int
+
+
+def clawback(before: Purchase, after: Purchase, *, available: int, debt: int) -> Clawback:
+    """Say what to take so that the coins left are the part of the price that was kept.
+
+    Never more than was given, and never more than the purse holds: the rest becomes debt.
+    """
+    take = after.coins * after.lost_amount // after.amount - before.clawed_coins
+    money = after.lost_amount - before.lost_amount
+    if take >= 0:
+        from_purse = min(available, take)
+        return Clawback(money, take, take - from_purse)
+    return Clawback(money, take, -min(-take, debt))
+
+
+def taking(purchase: Purchase, taken: Clawback) -> tuple[tuple[Account, int], ...]:
+    """Say what moves when coins are taken back, or given again."""
+    purse, owed, issue, clearing, fiat = accounts(purchase)
+    return (
+        (purse, taken.debt - taken.coins),
+        (owed, -taken.debt),
+        (issue, taken.coins),
+        (clearing, taken.money),
+        (fiat, -taken.money),
     )
 
 

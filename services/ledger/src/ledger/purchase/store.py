@@ -42,7 +42,8 @@ FIRST = UUID(int=0)
 COLUMNS = (
     *("id", "profile_id", "package_id", "provider", "coin_amount", "bonus_coins", "amount"),
     *("currency", "status", "expires_at", "reason", "provider_payment_id", "provider_token"),
-    *("refunded_amount", "clawed_coins", "transaction_id", "confirmed_at"),
+    *("refunded_amount", "disputed_amount", "clawed_coins", "debt_coins"),
+    *("transaction_id", "confirmed_at"),
 )
 
 
@@ -155,6 +156,30 @@ async def set_confirmed(
             confirmed_at=at,
         )
     )
+
+
+async def set_loss(tx: Transaction, purchase: Purchase) -> None:
+    """Write how much of a purchase was lost, and what was taken back for it."""
+    purchases = tables.coin_purchases
+    await tx.execute(
+        update(purchases)
+        .where(purchases.c.id == purchase.id)
+        .values(
+            status=purchase.status,
+            refunded_amount=purchase.refunded_amount,
+            disputed_amount=purchase.disputed_amount,
+            clawed_coins=purchase.clawed_coins,
+            debt_coins=purchase.debt_coins,
+        )
+    )
+
+
+async def list_parked(tx: Transaction, provider: str, payment_id: str) -> list[bytes]:
+    """List the notifications about a payment that wait for their time, oldest first."""
+    events = tables.provider_events
+    theirs = (events.c.provider == provider, events.c.payment_id == payment_id)
+    asked = select(events.c.raw).where(*theirs, events.c.status == "parked")
+    return list((await tx.execute(asked.order_by(events.c.created_at))).scalars())
 
 
 async def expire(tx: Transaction, now: datetime, *, limit: int) -> int:
