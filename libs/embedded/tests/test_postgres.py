@@ -8,6 +8,7 @@ import tempfile
 import textwrap
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Thread
 
@@ -47,6 +48,17 @@ class TestPostgres:
     def test_keeps_its_password_to_itself(self, server: Postgres) -> None:
         assert (server.data / "admin_password").stat().st_mode & 0o777 == 0o600
         assert len(server.password) == 33
+
+    def test_has_one_password_whoever_asks_first(self, tmp_path: Path) -> None:
+        server = Postgres(tmp_path / "pg")
+
+        with ThreadPoolExecutor(16) as asking:
+            heard = {
+                future.result()
+                for future in [asking.submit(lambda: server.password) for _ in range(200)]
+            }
+
+        assert len(heard) == 1
 
     def test_keeps_what_was_committed_when_it_is_killed(self, tmp_path: Path) -> None:
         with Postgres(tmp_path / "pg") as server:

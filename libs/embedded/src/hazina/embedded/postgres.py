@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Self
 
@@ -73,6 +74,7 @@ class Postgres:
         self._settings = ALWAYS | ({} if durable else UNSAFE_BUT_FAST) | dict(settings or {})
         self._durable = durable
         self._child: Child | None = None
+        self._making_password = Lock()
 
     @property
     def pgdata(self) -> Path:
@@ -88,12 +90,14 @@ class Postgres:
     def password(self) -> str:
         """The password of the superuser `postgres`, made when first asked for, mode 0600."""
         kept = self.data / "admin_password"
-        if not kept.exists():
-            self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-            descriptor = os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                file.write("p" + secrets.token_hex(16))
-        return kept.read_text()
+        # Programs that start beside the server ask for it from threads of their own.
+        with self._making_password:
+            if not kept.exists():
+                self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+                descriptor = os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                with os.fdopen(descriptor, "w") as file:
+                    file.write("p" + secrets.token_hex(16))
+            return kept.read_text()
 
     @property
     def admin_dsn(self) -> str:
