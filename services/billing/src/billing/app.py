@@ -6,10 +6,12 @@ from billing import tables
 from billing.access import routes as access_routes
 from billing.catalog import routes as catalog_routes
 from billing.entitlement import jobs as entitlement_jobs
+from billing.quota import routes as quota_routes
 from billing.settings import Settings
 from billing.subscription import consumers as subscription_consumers
 from billing.subscription import jobs as subscription_jobs
 from billing.subscription import routes as subscription_routes
+from billing.usage import jobs as usage_jobs
 from hazina import auth, idempotency
 from hazina.chassis import Clock, Service, Timer
 from hazina.outbox import Source
@@ -30,7 +32,12 @@ def build(settings: Settings, db: Database, clock: Clock) -> Service:
         clock=clock,
         migrations=MIGRATIONS,
         metadata=tables.metadata,
-        routers=[catalog_routes.router, subscription_routes.router, access_routes.router],
+        routers=[
+            catalog_routes.router,
+            subscription_routes.router,
+            access_routes.router,
+            quota_routes.router,
+        ],
         sources=[
             Source(
                 "identity",
@@ -41,6 +48,7 @@ def build(settings: Settings, db: Database, clock: Clock) -> Service:
         timers=[
             Timer("entitlement refresh", settings.refresh_every_s, entitlement_jobs.refresh),
             Timer("period ends", settings.periods_every_s, subscription_jobs.roll_periods),
+            Timer("usage partitions", HOUR_S, usage_jobs.ensure_partitions),
             Timer("forget sessions", DAY_S, auth.prune),
             Timer("forget attempts", HOUR_S, idempotency.expire),
         ],

@@ -5,12 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from billing.catalog.rules import UNLIMITED, Enforcement, Reset
+from billing.catalog.rules import UNLIMITED, Enforcement, Reset, in_units
 from hazina.problems import Kind, Problem
-
-GB = 10**9
-# Told in gigabytes where plans are read, counted in bytes.
-BYTES = {"max_storage_gb": GB}
 
 
 class FeatureUnknown(Problem, code="entitlement.feature_unknown", kind=Kind.UNKNOWN):
@@ -37,6 +33,7 @@ class Counted:
     enforcement: Enforcement = "hard"
     requires: str | None = None
     unit: str | None = None
+    event_type: str | None = None  # what counts on it; None for flags and for seats
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +113,3 @@ def look(
         window_start=window[0],
         resets_at=window[1],
     )
-
-
-def in_units(feature: str, limit: int) -> int:
-    """Give a limit in the units in which it is counted."""
-    return limit if limit == UNLIMITED else limit * BYTES.get(feature, 1)

@@ -17,7 +17,9 @@ SEATS = "max_seats"  # counted by members, not by events
 # Flags and limits come from the plan that the snapshot names, which is Free for who does not pay.
 FEATURE = text("""
     select f.reset_interval, f.enforcement, f.requires,
-        case when f.feature_key = 'max_seats' then 'seat' else m.unit end as unit
+        case when f.feature_key = 'max_seats' then 'seat' else m.unit end as unit,
+        (select event_type from meter_event_types t
+         where t.meter_key = m.key and t.sign = 1 and m.aggregation = 'sum') as event_type
     from plan_features f
     join plans p on p.id = f.plan_id and p.code = :plan and p.version = :plan_version
     left join meters m on m.key = f.meter_key
@@ -57,7 +59,9 @@ async def read_counted(tx: Transaction, plan: str, version: int, feature: str) -
     row = (await tx.execute(FEATURE, asked)).one_or_none()
     if row is None:
         return Counted()
-    return Counted(Reset(row.reset_interval), row.enforcement, row.requires, row.unit)
+    return Counted(
+        Reset(row.reset_interval), row.enforcement, row.requires, row.unit, row.event_type
+    )
 
 
 async def read_anchor(tx: Transaction, org_id: UUID) -> datetime:

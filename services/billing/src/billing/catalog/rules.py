@@ -14,6 +14,8 @@ from hazina.problems import Kind, Problem
 UNLIMITED = -1
 FLAGS = "features"  # the key of the row that holds a plan's flags
 FLAG_NAME = re.compile(r"[a-z][a-z0-9_]{1,62}")
+GB = 10**9
+BYTES = {"max_storage_gb": GB}  # told in gigabytes where plans are read, counted in bytes
 MONTHS = {"month": 1, "year": 12}
 
 Enforcement = Literal["hard", "soft"]
@@ -83,6 +85,11 @@ def edit(feature: Feature, asked: Edit) -> Feature:
         requires=feature.requires,
         row_version=feature.row_version,
     )
+
+
+def in_units(feature: str, limit: int) -> int:
+    """Give a limit in the units in which it is counted; -1 stays what it is."""
+    return limit if limit == UNLIMITED else limit * BYTES.get(feature, 1)
 
 
 def step(anchor: datetime, months: int) -> datetime:

@@ -39,7 +39,7 @@ async def settle_in(
     ]
     changed = [snapshot for snapshot in settled if snapshot is not before.get(snapshot.org_id)]
 
-    await store.set_snapshots(tx, changed)
+    await store.set_snapshots(tx, changed, now)
     for snapshot in changed:
         await outbox.publish(
             tx,

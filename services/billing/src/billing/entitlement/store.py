@@ -8,6 +8,7 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import select, text
 
 from billing import tables
+from billing.catalog.rules import in_units
 from billing.entitlement.rules import SEATS, Grant, Snapshot, Standing, Terms
 from hazina.pg import Transaction
 
@@ -55,6 +56,20 @@ SET = text("""
        set version = excluded.version, plan = excluded.plan, plan_version = excluded.plan_version,
            status = excluded.status, limits = excluded.limits, features = excluded.features,
            statics = excluded.statics, over_limit = excluded.over_limit, digest = excluded.digest
+""")
+# Rows are locked in the order in which usage is counted, so that neither waits for ever.
+SET_LIMITS = text("""
+    with open as (
+        select feature_key, window_start, scope_id from quota_windows
+        where org_id = :org_id and scope_kind = 'org' and (window_end is null or window_end > :now)
+            and cast(:limits as jsonb) ? feature_key
+        order by feature_key, window_start for update
+    )
+    update quota_windows w
+       set limit_value = (cast(:limits as jsonb) ->> w.feature_key)::bigint
+      from open
+     where w.org_id = :org_id and w.scope_kind = 'org' and w.scope_id = open.scope_id
+       and w.feature_key = open.feature_key and w.window_start = open.window_start
 """)
 NEXT_REFRESH = text("""
     select change_id, plan_id, after_org from entitlement_refreshes
@@ -132,8 +147,8 @@ async def list_snapshots(tx: Transaction, org_ids: Sequence[UUID]) -> Mapping[UU
     }
 
 
-async def set_snapshots(tx: Transaction, snapshots: Iterable[Snapshot]) -> None:
-    """Write these snapshots over what there was."""
+async def set_snapshots(tx: Transaction, snapshots: Iterable[Snapshot], now: datetime) -> None:
+    """Write these snapshots over what there was; windows that are open get the new limits."""
     for snapshot in snapshots:
         await tx.execute(
             SET,
@@ -149,6 +164,10 @@ async def set_snapshots(tx: Transaction, snapshots: Iterable[Snapshot]) -> None:
                 "over_limit": list(snapshot.over_limit),
                 "digest": snapshot.digest,
             },
+        )
+        limits = {key: in_units(key, limit) for key, limit in snapshot.limits.items()}
+        await tx.execute(
+            SET_LIMITS, {"org_id": snapshot.org_id, "now": now, "limits": Jsonb(limits)}
         )
 
 

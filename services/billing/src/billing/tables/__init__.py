@@ -17,6 +17,7 @@ from billing.tables.subscription import (
     org_subscriptions,
     subscription_changes,
 )
+from billing.tables.usage import usage_aggregations, usage_events
 
 __all__ = [
     "billing_customers",
@@ -34,4 +35,6 @@ __all__ = [
     "products",
     "quota_windows",
     "subscription_changes",
+    "usage_aggregations",
+    "usage_events",
 ]

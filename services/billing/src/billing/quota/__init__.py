@@ -1,0 +1,1 @@
+"""Hard counting: granted exactly as long as there is room, however many ask at once."""
