@@ -1,5 +1,6 @@
 """How a caller names accounts and amounts, and whose money they may move."""
 
+from collections.abc import Iterable, Mapping
 from typing import Annotated
 from uuid import UUID
 
@@ -50,9 +51,22 @@ def mover_of(caller: Caller) -> Mover:
 
 async def account_named(name: UUID | AccountName, asset: str, directory: Directory) -> Account:
     """Give the account that is meant. Raises `AccountUnknown`, `OwnerUnknown`."""
+    return meant(name, asset, await accounts_by_id([name], directory))
+
+
+async def accounts_by_id(
+    names: Iterable[UUID | AccountName], directory: Directory
+) -> dict[UUID, Account]:
+    """Look up, in one go, every account that is named by its id."""
+    wanted = {name for name in names if isinstance(name, UUID)}
+    return await directory.find(wanted) if wanted else {}
+
+
+def meant(name: UUID | AccountName, asset: str, known: Mapping[UUID, Account]) -> Account:
+    """Give the account that is meant, among the known. Raises as `account_named` does."""
     if isinstance(name, UUID):
-        account = await directory.find(name)
-        if account.asset != asset:
+        account = known.get(name)
+        if account is None or account.asset != asset:
             raise AccountUnknown
         return account
     if not can_be(name.owner_type, name.owner_id, name.purpose):

@@ -9,7 +9,6 @@ from ledger.account import rules, store
 from ledger.account.events import AccountOpened
 from ledger.account.rules import (
     Account,
-    AccountUnknown,
     Asset,
     Counted,
     Newcomer,
@@ -39,13 +38,10 @@ class Directory:
                 self._assets = {asset.code: asset for asset in await store.list_assets(tx)}
         return self._assets
 
-    async def find(self, id: UUID) -> Account:
-        """Give the open account with this id. Raises `AccountUnknown`."""
+    async def find(self, ids: Collection[UUID]) -> dict[UUID, Account]:
+        """Give the open accounts with these ids; the others are left out."""
         async with self._db.reading(SERVICE) as tx:
-            found = (await store.list_names(tx, [id])).get(id)
-        if found is None:
-            raise AccountUnknown
-        return found
+            return await store.list_names(tx, ids)
 
     async def ensure(self, *accounts: Account) -> None:
         """Open those of `accounts` that are not open yet. Raises `OwnerUnknown`."""

@@ -14,9 +14,10 @@ from hazina.auth import Caller, Forbidden, Signed, StepUpRequired
 from hazina.chassis import BULK_BODY_BYTES_MAX, Db, Page, Paged, Wire, refuses
 from hazina.idempotency import Attempt, KeyedForGood
 from hazina.idempotency.attempt import KEY_LENGTH_MAX
+from hazina.money import BALANCE_MAX
 from hazina.problems import Problem
-from ledger.account.actions import Directory
 from ledger.account.rules import (
+    Account,
     AccountClosed,
     AccountFrozen,
     AccountUnknown,
@@ -24,7 +25,17 @@ from ledger.account.rules import (
     LimitExceeded,
     OwnerUnknown,
 )
-from ledger.asking import WRITE, AccountName, Amount, AssetCode, Reference, account_named, mover_of
+from ledger.asking import (
+    WRITE,
+    AccountName,
+    Amount,
+    AssetCode,
+    Reference,
+    account_named,
+    accounts_by_id,
+    meant,
+    mover_of,
+)
 from ledger.parts import TheBook, TheDirectory
 from ledger.posting.actions import attempt_of
 from ledger.posting.rules import Busy
@@ -54,7 +65,14 @@ def _small(metadata: dict[str, Any]) -> dict[str, Any]:
     return metadata
 
 
-Metadata = Annotated[dict[str, Any], AfterValidator(_small)]
+Name = Annotated[str, Field(min_length=1, max_length=64)]
+Value = (
+    Annotated[str, Field(max_length=500)]
+    | Annotated[int, Field(ge=-BALANCE_MAX, le=BALANCE_MAX)]
+    | bool
+    | None
+)
+Metadata = Annotated[dict[Name, Value], Field(max_length=20), AfterValidator(_small)]
 
 
 class TransferCreate(Wire):
@@ -191,8 +209,10 @@ async def post_bulk(
     mover = mover_of(caller)
     if not mover.trusted and mover.org_id is None:
         raise Forbidden
+    names = (name for item in ask.transfers for name in (item.payer, item.payee))
+    known = await accounts_by_id(names, directory)
     orders = [
-        (await _order(item, directory), attempt_of(attempt))
+        (_order(item, known), attempt_of(attempt))
         for item, attempt in zip(ask.transfers, _attempts(ask, caller, asked), strict=True)
     ]
     if ask.atomic:
@@ -224,10 +244,10 @@ def _attempts(ask: BulkCreate, caller: Caller, asked: Attempt) -> list[Attempt]:
     ]
 
 
-async def _order(item: BulkItem, directory: Directory) -> Order | Problem:
+def _order(item: BulkItem, known: Mapping[UUID, Account]) -> Order | Problem:
     try:
-        payer = await account_named(item.payer, item.asset, directory)
-        payee = await account_named(item.payee, item.asset, directory)
+        payer = meant(item.payer, item.asset, known)
+        payee = meant(item.payee, item.asset, known)
     except Problem as problem:
         return problem
     return Order(payer, payee, item.amount, item.reference, item.metadata)
