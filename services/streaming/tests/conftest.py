@@ -15,10 +15,10 @@ from .given import Somebody
 
 # Silence and linger are told in seconds; here they are short, so that a test can wait for them.
 QUICK = {
-    "ping_every_s": 1.0,
-    "pong_wait_s": 0.6,
-    "stale_after_s": 3.0,
-    "closing_s": 1.0,
+    "ping_every_s": 1.5,
+    "pong_wait_s": 1.2,
+    "stale_after_s": 4.0,
+    "closing_s": 1.5,
     "linger_s": 1.0,
     "warming_s": 0.0,
     "warming_max_s": 0.0,

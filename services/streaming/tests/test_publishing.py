@@ -104,8 +104,8 @@ class TestSilence:
         async def off() -> bool:
             return not (await juma.get(f"/boxes/{box_id}"))["is_published"]
 
-        # Three seconds of patience, one of linger, and two sweeps.
-        assert 4 <= await eventually(off) <= 6.5
+        # Four seconds of patience, one of linger, and two sweeps.
+        assert 5 <= await eventually(off, 12) <= 8
         (left,) = await told(db, "streaming.viewer.left")
         assert [item["reason"] for item in left["items"]] == ["timeout"]
         assert left["items"][0]["session_id"] == joined["session_id"]
