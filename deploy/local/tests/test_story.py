@@ -1,12 +1,15 @@
 """The parts of the story that are ours to get right: signing, waiting, refusing to be wrong."""
 
 import json
+from collections.abc import Callable
 
+import httpx
 import pytest
 import stripe
 
 from hazina_local.story import coins
-from hazina_local.story.world import Wrong, eventually, expect
+from hazina_local.story.play import tell
+from hazina_local.story.world import World, Wrong, eventually, expect
 
 pytestmark = pytest.mark.anyio
 
@@ -42,6 +45,54 @@ class TestSign:
         for other in ((body.decode(), "whsec_other"), (body.decode() + " ", SECRET)):
             with pytest.raises(stripe.SignatureVerificationError):
                 stripe.Webhook.construct_event(other[0], header, other[1])
+
+
+def world(answer: Callable[[httpx.Request], httpx.Response]) -> World:
+    """A house that answers every request with this function."""
+    transport = httpx.MockTransport(answer)
+    client = httpx.AsyncClient(transport=transport, base_url="http://house")
+    return World("http://house", SECRET, client)
+
+
+class TestDeliverThreeTimes:
+    @pytest.mark.parametrize("fresh", [0, 2, 3])
+    async def test_stops_the_story_unless_one_delivery_counted(self, fresh: int) -> None:
+        counted = iter([False] * fresh + [True] * 3)
+        house = world(lambda _: httpx.Response(200, json={"duplicate": next(counted)}))
+
+        with pytest.raises(Wrong, match="exactly one delivery is the first"):
+            await coins.deliver_three_times(house, b"{}")
+
+    async def test_is_content_with_one(self) -> None:
+        seen: list[str] = []
+
+        def take(request: httpx.Request) -> httpx.Response:
+            stripe.WebhookSignature.verify_header(
+                request.content.decode(), request.headers["Stripe-Signature"], SECRET
+            )
+            seen.append(request.url.path)
+            return httpx.Response(200, json={"duplicate": len(seen) > 1})
+
+        await coins.deliver_three_times(world(take), coins.payment_succeeded(PURCHASE))
+
+        assert seen == ["/ledger/v1/webhooks/stripe"] * 3
+
+
+class TestTell:
+    async def test_stops_at_the_first_sentence_that_is_not_true(self) -> None:
+        house = world(lambda _: httpx.Response(500, text="oops"))
+        told = []
+
+        async def balanced() -> tuple[bool, str]:
+            return True, ""
+
+        with pytest.raises(
+            Wrong, match=r"POST /identity/v1/auth/signup answered 500 instead of 202: oops"
+        ):
+            async for sentence in tell(house, balanced):
+                told.append(sentence)  # noqa: PERF401 - what came before the end counts
+
+        assert told == []
 
 
 class TestEventually:

@@ -20,6 +20,14 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 SERVICES = ("identity", "billing", "ledger", "crypto", "streaming")
 COMMAND = [sys.executable, "-m", "hazina_local"]
 
+POISON = """
+insert into inbox_quarantine
+    (consumer, source, shard, seq, event_id, type, key, headers, payload, state, error)
+select 'billing', 'identity', 0, seq, uuidv7(), 'identity.user.registered.v1', 'k', '{}', '{}',
+       state, 'it makes no sense'
+from (values (900, 'poison'), (901, 'parked')) as facts (seq, state)
+"""
+
 
 class Running:
     """A house in a folder of its own, asked by command."""
@@ -139,6 +147,25 @@ class TestLooking:
         assert house("outbox", "verify") == "every stream is what its ledger says\n"
         assert house("inbox", "quarantine", "ls") == "quarantine is empty\n"
         assert isinstance(json.loads(house("inbox", "lag", "--json")), list)
+
+    def test_sets_right_what_is_stuck(self, house: Running) -> None:
+        house("psql", "billing", "-c", POISON)
+        fact = ("--source", "identity", "--shard", "0")
+
+        listed = json.loads(house("inbox", "quarantine", "ls", "billing", "--json", code=1))
+        assert [(row["seq"], row["state"]) for row in listed] == [(900, "poison"), (901, "parked")]
+        shown = json.loads(house("inbox", "quarantine", "show", "billing", *fact, "--seq", "900"))
+        assert shown["error"] == "it makes no sense"
+        refused = house("inbox", "unpark", "billing", *fact, "--key", "k", code=1)
+        assert "quarantine.still_poisoned" in refused
+        for seq in ("900", "901"):
+            given_up = ("--seq", seq, "--reason", "made up by a test")
+            house("inbox", "quarantine", "discard", "billing", *fact, *given_up)
+
+        assert house("inbox", "quarantine", "ls", "billing") == "quarantine is empty\n"
+        unknown = ("--seq", "902", "--reason", "it is not there")
+        said = house("inbox", "quarantine", "discard", "billing", *fact, *unknown, code=1)
+        assert said.startswith("hazina: quarantine.unknown: ")
 
     def test_refuses_unknown_names(self, house: Running) -> None:
         assert "there is no service treasury; there are identity" in house(

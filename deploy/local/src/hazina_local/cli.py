@@ -199,20 +199,18 @@ def ledger_check(
     raise typer.Exit(look.run_module(_folder(data), ["ledger", "check", *asked]))
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@app.command()
 def bench(
-    context: typer.Context,
     name: Annotated[str, typer.Argument(help="A file of `benchmarks/`; none runs them all.")] = "",
 ) -> None:
     """Measure one bar; the last line is one JSON object."""
-    folder = _repository() / "benchmarks"
-    known = sorted(file.stem for file in folder.glob("[!_]*.py"))
+    root = _repository()
+    known = sorted({file.stem for file in (root / "benchmarks").glob("[!_]*.py")} - {"report"})
     if name and name not in known:
         raise Trouble(f"there is no bar {name}; there are {', '.join(known)}")
-    for one in [name] if name else known:
-        done = subprocess.run([sys.executable, folder / f"{one}.py", *context.args], check=False)
-        if done.returncode != 0:
-            raise typer.Exit(done.returncode)
+    asked = [name] if name else []
+    done = subprocess.run([sys.executable, "-m", "benchmarks", *asked], cwd=root, check=False)
+    raise typer.Exit(done.returncode)
 
 
 def _folder(data: Path | None) -> Folder:
