@@ -72,8 +72,8 @@ class TestTrouble:
             cwd=Path(__file__).parents[3],
         )
 
-        assert done.returncode == 1
-        assert done.stderr.startswith("hazina: there is no bar no_such_bar; there are ")
+        assert done.returncode == 2
+        assert done.stdout.startswith("There is no bar no_such_bar. There are: ")
 
 
 class TestDown:
