@@ -280,3 +280,91 @@ class TestListTransactions:
         assert rest["next_cursor"] is None
         stranger = await http.get("/crypto/v1/transactions", headers=bearer(ids.new()))
         assert stranger.json() == {"data": [], "next_cursor": None}
+
+
+class TestPostIssuance:
+    URL = "/crypto/v1/vibes/issuances"
+
+    def staff(self, bearer: Any, key: str = "i1", role: str = "super_admin", aal: int = 2) -> Any:
+        return {
+            **bearer(ids.new(), platform_role=role, aal=aal),
+            "Idempotency-Key": key,
+        }
+
+    async def test_makes_new_tokens_for_a_wallet(
+        self, http: httpx.AsyncClient, db: Database, bearer: Any
+    ) -> None:
+        amina, wallet = await member(db, "amina")
+        body = {"to": str(wallet), "amount": "500", "reason": "genesis"}
+        headers = self.staff(bearer)
+
+        answers = [await http.post(self.URL, json=body, headers=headers) for _ in (1, 2)]
+
+        assert [answer.status_code for answer in answers] == [201, 201]
+        assert answers[0].json() == answers[1].json()
+        assert (answers[0].json()["amount"], answers[0].json()["note"]) == (
+            "500.00000000",
+            "genesis",
+        )
+        assert await holds(db, wallet) == 500 * 10**8
+        assert await unlawful(db) == []
+        seen = await http.get("/crypto/v1/transactions", headers=bearer(amina))
+        assert len(seen.json()["data"]) == 1
+
+    async def test_makes_new_tokens_for_the_house(
+        self, http: httpx.AsyncClient, db: Database, bearer: Any
+    ) -> None:
+        body = {"to": "stake_rewards", "amount": "1000", "reason": "genesis"}
+
+        assert (await http.post(self.URL, json=body, headers=self.staff(bearer))).status_code == 201
+
+        found = await rows(
+            db,
+            "select account, sum(balance_base) as base from house_balances group by 1 order by 1",
+        )
+        assert [(row.account, int(row.base)) for row in found] == [
+            ("issuance", -(10**11)),
+            ("stake_rewards", 10**11),
+        ]
+
+    async def test_never_passes_the_cap_under_a_crowd(
+        self, http: httpx.AsyncClient, db: Database, bearer: Any
+    ) -> None:
+        body = {"to": "rewards", "amount": "3000000000", "reason": "too much"}
+
+        answers = await asyncio.gather(
+            *(http.post(self.URL, json=body, headers=self.staff(bearer, f"i{n}")) for n in range(6))
+        )
+
+        assert sorted(answer.status_code for answer in answers) == [201] * 3 + [409] * 3
+        refused = next(answer.json() for answer in answers if answer.status_code == 409)
+        assert (refused["code"], refused["left"]) == ("vibes.supply_cap", "1000000000.00000000")
+        assert await unlawful(db) == []
+
+    @pytest.mark.parametrize(
+        ("role", "aal", "status", "code"),
+        [
+            ("user", 2, 403, "auth.forbidden"),
+            ("admin", 2, 403, "auth.forbidden"),
+            ("super_admin", 1, 401, "auth.step_up_required"),
+        ],
+    )
+    async def test_is_for_super_admins(
+        self, http: httpx.AsyncClient, bearer: Any, *, role: str, aal: int, status: int, code: str
+    ) -> None:
+        body = {"to": "rewards", "amount": "1", "reason": "mine"}
+
+        answer = await http.post(
+            self.URL, json=body, headers=self.staff(bearer, role=role, aal=aal)
+        )
+
+        assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+    async def test_knows_no_wallet_that_is_not_there(
+        self, http: httpx.AsyncClient, bearer: Any
+    ) -> None:
+        body = {"to": str(ids.new()), "amount": "1", "reason": "lost"}
+
+        answer = await http.post(self.URL, json=body, headers=self.staff(bearer))
+
+        assert (answer.status_code, answer.json()["code"]) == (404, "wallet.unknown")

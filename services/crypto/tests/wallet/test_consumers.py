@@ -154,6 +154,7 @@ class TestFollow:
 
         [state] = await rows(db, "select username, version from user_state")
         assert state == ("mina", 2)
+        assert await handle_of(db, user_id) == "mina"
         assert len(await rows(db, "select from crypto_wallets")) == 1
 
 

@@ -12,6 +12,8 @@ from hazina import idempotency, ids, outbox
 from hazina.idempotency import Attempt
 from hazina.pg import SERVICE, Database
 
+HOUSE = ("rewards", "stake_rewards", "swap")  # accounts of the house that VIBES are issued to
+
 
 @dataclass(frozen=True, slots=True)
 class Way:
@@ -71,4 +73,35 @@ async def transfer(db: Database, way: Way, ask: Ask, attempt: Attempt, now: date
                 amount_base=str(made.amount_base),
             ),
         )
+    return made
+
+
+async def issue(
+    db: Database, to: str, amount: str, reason: str, *, attempt: Attempt, now: datetime
+) -> Posting:
+    """Make new VIBES for an account of the house or a wallet's id, once per attempt.
+
+    Raises AmountPrecision, WalletUnknown, RecipientUnavailable, NotCustodial, SupplyCap.
+    """
+    async with db.transaction(SERVICE) as tx:
+        if done := await idempotency.find(tx, attempt, Posting):
+            return done
+        token = await store.read_token(tx, rules.VIBES)
+        amount_base = rules.to_base(amount, token.decimals)
+        target: rules.Side | str = to
+        if to not in HOUSE:
+            target = (await store.lock_sides(tx, [UUID(to)]))[UUID(to)]
+        issued_base = await store.lock_issued(tx, token.token)
+
+        made = rules.issue(
+            amount_base,
+            token,
+            to=target,
+            issued_base=issued_base,
+            grant=rules.Grant(ids.new(), reason, now),
+        )
+
+        lacking = await store.post(tx, made)
+        assert lacking is None, "issuance may always go lower"
+        await idempotency.keep(tx, attempt, made)
     return made

@@ -25,6 +25,7 @@ TO = r"^(@[A-Za-z0-9_.]{3,50}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$"
 
 
 EXACT_MAX = 2**53 - 1  # larger numbers lose digits in other languages and travel as text
+ISSUED_TO = r"^(rewards|stake_rewards|swap|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$"
 TEXT = r"^[^\x00-\x1f\x7f]*$"  # no control characters
 
 
@@ -86,6 +87,14 @@ class TransferCreate(Wire):
     metadata: Annotated[
         dict[str, Fact], Field(max_length=50, description="Flat; at most 4 KiB as JSON.")
     ] = Field(default_factory=dict)
+
+
+class IssuanceCreate(Wire):
+    """New VIBES for an account of the house or a wallet, and why."""
+
+    to: Annotated[str, Field(pattern=ISSUED_TO)]
+    amount: Amount
+    reason: Annotated[str, Field(min_length=1, max_length=500, pattern=TEXT)]
 
 
 class TransactionRead(Wire):
@@ -160,6 +169,32 @@ async def post_transfer(
     wanted = rules.Ask(ask.amount, ask.type, ask.note, ask.metadata)
     made = await actions.transfer(db, way, wanted, attempt, now)
     return _made(made)
+
+
+@router.post(
+    "/vibes/issuances",
+    status_code=201,
+    responses=refuses(
+        *SIGNED,
+        auth.ImpersonationReadOnly,
+        auth.StepUpRequired,
+        idempotency.KeyMissing,
+        idempotency.KeyMalformed,
+        idempotency.KeyReused,
+        idempotency.InFlight,
+        rules.AmountPrecision,
+        WalletUnknown,
+        rules.RecipientUnavailable,
+        rules.NotCustodial,
+        rules.SupplyCap,
+    ),
+)
+async def post_issuance(
+    ask: IssuanceCreate, db: Db, caller: Signed, attempt: KeyedForGood, now: Now
+) -> TransactionRead:
+    """Make new VIBES, within the cap that holds for ever. Super admins only."""
+    caller.require_staff(super_admin=True)
+    return _made(await actions.issue(db, ask.to, ask.amount, ask.reason, attempt=attempt, now=now))
 
 
 @router.get("/transactions", responses=refuses(*SIGNED))

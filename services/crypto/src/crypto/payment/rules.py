@@ -11,6 +11,9 @@ from hazina.problems import Kind, Problem
 CUSTODIAL = "custodial"
 INTERNAL = "internal"  # the chain of what only our books moved
 AVAILABLE = "available"
+VIBES = "VIBES"
+ISSUANCE = "issuance"
+SUPPLY_CAP_BASE = 10**18  # ten thousand million VIBES; fits what Solana counts in
 
 METADATA_BYTES_MAX = 4096
 
@@ -55,6 +58,10 @@ class TokenFrozen(Problem, code="token.frozen", kind=Kind.CONFLICT):
 
 class InsufficientFunds(Problem, code="transfer.insufficient_funds", kind=Kind.CONFLICT):
     """The wallet has less available than the amount asked for."""
+
+
+class SupplyCap(Problem, code="vibes.supply_cap", kind=Kind.CONFLICT):
+    """There will never be more VIBES than the cap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +136,15 @@ class Posting:
         assert all(entry.delta_base for entry in self.entries), "an entry moves something"
 
 
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Why and when new tokens are made, and the id of the transaction that makes them."""
+
+    id: UUID
+    reason: str
+    at: datetime
+
+
 def to_base(amount: str, decimals: int) -> int:
     """Count `amount`, decimal text above zero, in base units; never rounds.
 
@@ -155,6 +171,39 @@ def read(ask: Ask, token: Token) -> int:
     if len(json.dumps(ask.metadata or {}, ensure_ascii=False).encode()) > METADATA_BYTES_MAX:
         raise MetadataTooLarge(limit_bytes=METADATA_BYTES_MAX)
     return to_base(ask.amount, token.decimals)
+
+
+def issue(
+    amount_base: int, token: Token, *, to: Side | str, issued_base: int, grant: Grant
+) -> Posting:
+    """Make new VIBES for a wallet or an account of the house, as long as the cap has room.
+
+    Raises RecipientUnavailable, NotCustodial, SupplyCap.
+    """
+    wallet = to if isinstance(to, Side) else None
+    if wallet is not None and wallet.frozen:
+        raise RecipientUnavailable
+    if wallet is not None and wallet.wallet_type != CUSTODIAL:
+        raise NotCustodial(chain=wallet.chain, address=wallet.wallet_address)
+    if issued_base + amount_base > SUPPLY_CAP_BASE:
+        raise SupplyCap(left=to_text(SUPPLY_CAP_BASE - issued_base, token.decimals))
+    gives = Entry(-amount_base, house=ISSUANCE)
+    takes = Entry(amount_base, house=to) if isinstance(to, str) else Entry(amount_base, to.id)
+    return Posting(
+        id=grant.id,
+        type="transfer",
+        token=token.token,
+        decimals=token.decimals,
+        amount_base=amount_base,
+        from_wallet_id=None,
+        to_wallet_id=None if wallet is None else wallet.id,
+        from_owner=None,
+        to_owner=None if wallet is None else wallet.owner_id,
+        note=grant.reason,
+        metadata={"issued_to": to} if isinstance(to, str) else {"issued_to": "wallet"},
+        created_at=grant.at,
+        entries=(gives, takes),
+    )
 
 
 def pay(

@@ -23,6 +23,12 @@ POST = text("""
     from post(cast(:transaction as jsonb), cast(:wallets as uuid[]), cast(:houses as text[]),
               cast(:buckets as text[]), cast(:tokens as text[]), cast(:deltas as numeric[]))
 """)
+# The account has sixteen rows, so no row of it can stand for the whole.
+LOCK_ISSUANCE = text("select pg_advisory_xact_lock('house_balances'::regclass::oid::bigint)")
+ISSUED = text("""
+    select -coalesce(sum(balance_base), 0) from house_balances
+    where account = 'issuance' and token = :token
+""")
 BALANCES = text("""
     select t.token, t.decimals, coalesce(b.available_base, 0) as available,
         coalesce(b.held_base, 0) as held, coalesce(b.staked_base, 0) as staked,
@@ -135,6 +141,12 @@ async def post(tx: Transaction, posting: Posting) -> int | None:
     }
     lacking = (await tx.execute(POST, asked)).one_or_none()
     return None if lacking is None else int(lacking.holds)
+
+
+async def lock_issued(tx: Transaction, token: str) -> int:
+    """Read how much was ever issued, and let nobody else issue until the transaction ends."""
+    await tx.execute(LOCK_ISSUANCE)
+    return int((await tx.execute(ISSUED, {"token": token})).scalar_one())
 
 
 async def list_balances(tx: Transaction, wallet_id: UUID) -> Sequence[Row[Any]]:

@@ -32,10 +32,12 @@ async def open_wallets_in(tx: Transaction, told: Sequence[Told], envelope: Envel
     await store.set_states(tx, [newest[user_id].state for user_id in sorted(newest)])
     await store.lock_handles(tx)
     known = await store.list_primaries(tx, newest)
+    # As last told, which may be newer than the fact at hand.
+    usernames = await store.list_usernames(tx, newest)
     wanted = {
         handle
-        for user_id, each in newest.items()
-        for handle in (rules.named(each.state.username), *rules.stand_ins(user_id))
+        for user_id, username in usernames.items()
+        for handle in (rules.named(username), *rules.stand_ins(user_id))
         if handle is not None
     }
     now = max(each.cause.time for each in told)
@@ -43,7 +45,7 @@ async def open_wallets_in(tx: Transaction, told: Sequence[Told], envelope: Envel
 
     made: list[tuple[Wallet, SealedKey]] = []
     for user_id in sorted(newest.keys() - known.keys()):
-        handle = rules.choose(newest[user_id].state.username, user_id, taken)
+        handle = rules.choose(usernames[user_id], user_id, taken)
         taken.add(handle)
         made.append(_custodial(user_id=user_id, handle=handle, envelope=envelope))
     if not made:
