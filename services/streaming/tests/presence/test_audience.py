@@ -53,8 +53,7 @@ class Watching(RuleBasedStateMachine):
         self.versions: list[int] = []
         self.counted: set[UUID] = set()
         self.heard: dict[UUID, float] = {}  # by session: when its viewer last spoke
-        self.somebody_at = -1e9  # when anybody who had not left was last heard
-        self.unheard_until = 0.0  # stalls and takeovers forgive silence
+        self.away = False  # the database does not answer
         self.audience = Audience(PACE, self.now)
         self.audience.take_over([self.row.cell], self.now)
         self.now += PACE.warming_s
@@ -64,9 +63,10 @@ class Watching(RuleBasedStateMachine):
     def at(self) -> datetime:
         return BEGAN + timedelta(seconds=self.now)
 
-    def settle(self, *, fails: bool = False) -> None:
+    def settle(self) -> None:
+        held = self.audience.held(self.row.cell, self.now)
         plan = self.audience.plan(self.now)
-        if fails:
+        if self.away:
             self.audience.restore(plan)
             return
         self.mirror |= {id: one for id, one in plan.arrivals.items() if one.row >= 0}
@@ -78,6 +78,7 @@ class Watching(RuleBasedStateMachine):
         switched = []
         for switch in plan.switches:
             assert switch.is_published is not self.row.is_published, "only differences are written"
+            assert switch.reason != "no_viewers" or not held, "nobody is believed gone too soon"
             if switch.is_published and self.row.standing.why_not is not None:
                 continue  # the database would not have it
             version = self.row.publish_version + 1
@@ -127,6 +128,7 @@ class Watching(RuleBasedStateMachine):
         match how:
             case "leave":
                 self.audience.end(session, "left", self.now, self.at)
+                self.audience.end(session, "left", self.now, self.at)  # which changes nothing
             case "closing":
                 self.audience.closing(session, self.now)
             case "suspect":
@@ -152,7 +154,6 @@ class Watching(RuleBasedStateMachine):
     def we_stall(self, seconds: int) -> None:
         before = {session.id for session in self.sessions()}
         self.now += seconds
-        self.unheard_until = self.now
         self.audience.sweep(self.now, self.at)
         self.settle()
         # What was due in the very second of the stall may end; nobody else may.
@@ -160,9 +161,11 @@ class Watching(RuleBasedStateMachine):
         assert all(self.now - self.heard[id] >= seconds for id in due)
 
     @rule()
-    def the_database_is_away(self) -> None:
-        self.settle(fails=True)
+    def the_database_goes_away_or_returns(self) -> None:
+        self.away = not self.away
+        self.settle()
 
+    @precondition(lambda self: not self.away)
     @rule()
     def another_process_takes_over(self) -> None:
         self.settle()
@@ -181,6 +184,7 @@ class Watching(RuleBasedStateMachine):
 
     @rule(policy=st.sampled_from(["demand", "paused"]))
     def the_host_changes_the_policy(self, policy: str) -> None:
+        # The row may be ahead of memory, never behind it.
         self.row = replace(self.row, publish_policy=policy, revision=self.row.revision + 1)
         self.audience.learn(self.row, self.now, self.at)
         self.settle()
@@ -193,18 +197,23 @@ class Watching(RuleBasedStateMachine):
 
     @invariant()
     def a_viewer_is_served(self) -> None:
-        if self.sessions() and self.row.publish_policy == "demand" and not self.pending():
+        if self.sessions() and self.row.publish_policy == "demand" and not self.away:
             assert self.row.is_published
 
     @invariant()
     def nothing_runs_for_nobody(self) -> None:
-        if not self.row.is_published or self.pending():
+        if not self.row.is_published or self.away:
             return
         if self.sessions() or self.audience.held(self.row.cell, self.now):
             return
         box = self.audience.boxes[self.row.id]
         assert box.vacant_at is not None, "a published box without viewers lingers"
         assert self.now - box.vacant_at <= PACE.linger_s + 1
+
+    @invariant()
+    def the_mirror_agrees_with_memory(self) -> None:
+        if not self.away:
+            assert self.mirror.keys() == self.audience.sessions.keys()
 
     @invariant()
     def counts_are_those_of_the_set(self) -> None:
@@ -222,9 +231,6 @@ class Watching(RuleBasedStateMachine):
     @initialize()
     def begins_unpublished(self) -> None:
         assert not self.row.is_published
-
-    def pending(self) -> bool:
-        return bool(self.audience.undecided() - {b.id for b in self.audience._lingering})
 
 
 TestWatching = Watching.TestCase
