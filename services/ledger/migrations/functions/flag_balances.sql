@@ -2,6 +2,7 @@
 create function flag_balances(p_id uuid[], p_clear int, p_set int) returns void
 language plpgsql security definer
 set search_path = ledger, pg_temp
+set lock_timeout = '2s'
 as $$
 begin
     perform from balance b where b.account_id = any (p_id) order by b.account_id for no key update;

@@ -4,6 +4,7 @@ create function lock_balances(p_id uuid[])
 returns table (account_id uuid, posted bigint, held bigint, flags int)
 language plpgsql security definer
 set search_path = ledger, pg_temp
+set lock_timeout = '2s'
 as $$
 begin
     perform from balance b where b.account_id = any (p_id) order by b.account_id for no key update;

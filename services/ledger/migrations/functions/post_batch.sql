@@ -22,6 +22,7 @@ create function {name}(
 )
 language plpgsql security definer
 set search_path = ledger, pg_temp
+set lock_timeout = '2s'
 set plan_cache_mode = {plan_cache_mode}
 set enable_nestloop = {enable_nestloop}
 as $$

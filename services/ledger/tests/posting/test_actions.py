@@ -15,7 +15,7 @@ from hazina.standard.databases import ServiceDatabase
 from ledger.account.rules import AccountFrozen, AccountUnknown, Flag, InsufficientFunds, of_user
 from ledger.posting import actions
 from ledger.posting.actions import Book, Kept, Rows
-from ledger.posting.rules import Attempt, Busy, Receipt, Refusal
+from ledger.posting.rules import Attempt, Busy, Posting, Receipt, Refusal
 from ledger.transfer.rules import TransactionUnknown
 
 from .given import ISSUE, freeze, open_accounts, transfer, user_with
@@ -205,6 +205,29 @@ class TestPost:
             await book.post(transfer(ISSUE, of_user(ids.new()), 1))
 
         assert no.value.facts == {"retry_after_s": 1}
+
+    async def test_waits_out_a_lock_and_gives_up_on_one_that_stays(
+        self, db: Database, book: Book, database: ServiceDatabase
+    ) -> None:
+        payer, payee = await user_with(db, book, 5), await user_with(db, book, 0)
+
+        with psycopg.connect(database.admin_url) as admin:
+            admin.execute(
+                "select from ledger.balance where account_id = %s for update", (payer.id,)
+            )
+            waiting = asyncio.create_task(book.post(transfer(payer, payee, 1)))
+            await asyncio.sleep(2.5)
+            joined = asyncio.create_task(_post_in(db, transfer(payer, payee, 1)))
+            with pytest.raises(Unavailable):
+                await joined
+            admin.rollback()
+
+        assert isinstance(await waiting, Receipt)
+
+
+async def _post_in(db: Database, posting: Posting) -> None:
+    async with db.transaction(SERVICE) as tx:
+        await actions.post_in(tx, posting)
 
 
 class TestRefuse:

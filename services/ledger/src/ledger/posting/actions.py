@@ -4,7 +4,8 @@ import asyncio
 import contextvars
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -80,12 +81,22 @@ async def post_many_in(tx: Transaction, postings: Sequence[Posting]) -> list[Rec
     """Post many inside `tx`, as `post_in` does one: a batch at most, no key twice."""
     assert len(postings) <= BATCH_TRANSACTIONS_MAX, "a batch has a size"
     answers: list[Receipt | Refusal] = []
-    told = await store.post_batch(await _driver(tx), postings) if postings else []
+    with _trouble_as_unavailable():
+        told = await store.post_batch(await _driver(tx), postings) if postings else []
     for posting, answer in zip(postings, told, strict=True):
         if isinstance(answer, Taken):
             raise KeyReused(posting.attempt.difference(answer.request_hash))
         answers.append(answer)
     return answers
+
+
+async def answered_in(tx: Transaction, attempt: Attempt) -> Receipt | None:
+    """Give the receipt of an attempt that was posted before, or raise what it was told then.
+
+    Ask after one's own row is locked: that lock is what the same attempt, twice at once, waits for.
+    """
+    answer = await store.find_answer(tx, attempt)
+    return None if answer is None else _told(attempt, answer)
 
 
 async def claim_in(tx: Transaction, attempt: Attempt, resource_id: UUID) -> UUID:
@@ -109,7 +120,8 @@ async def lock_in(tx: Transaction, accounts: Iterable[Account]) -> dict[UUID, in
     For who must read one to decide: name all accounts of the posting at once. Those that are not
     open yet are left out.
     """
-    return await store.lock_balances(tx, [account.id for account in accounts])
+    with _trouble_as_unavailable():
+        return await store.lock_balances(tx, [account.id for account in accounts])
 
 
 async def charge_in(tx: Transaction, fees: Sequence[Fee]) -> None:
@@ -292,6 +304,17 @@ def _told(attempt: Attempt, answer: Answer) -> Receipt:
     if isinstance(answer, Refusal):
         raise answer.problem()
     return answer
+
+
+@contextmanager
+def _trouble_as_unavailable() -> Iterator[None]:
+    """Tell the caller to come again; inside somebody's transaction nothing can be tried twice."""
+    try:
+        yield
+    except (psycopg.Error, DBAPIError) as trouble:
+        if _is_contention(trouble) or _is_lost(trouble):
+            raise Unavailable("too many at once, or no database") from trouble
+        raise
 
 
 def _fail(waiting: _Waiting, trouble: Exception) -> None:
