@@ -64,6 +64,13 @@ class TestRotate:
             published = {jwk["kid"] for jwk in rules.published(keys)["keys"]}
             assert signed_last.kid in published, "its tokens live five minutes more"
 
+    def test_takes_back_only_keys_that_are_there(self) -> None:
+        keys = [key("a", "active", timedelta(0))]
+        rules.require_known(keys, "a")
+
+        with pytest.raises(rules.KeyUnknown):
+            rules.require_known(keys, "b")
+
     def test_knows_every_state(self) -> None:
         assert set(get_args(State)) == {"standby", "active", "retiring", "revoked"}
 

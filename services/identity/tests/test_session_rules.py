@@ -130,6 +130,43 @@ class TestRefresh:
         assert meanings[-1] is Refresh.THEFT
 
 
+class TestRequireWelcome:
+    @pytest.mark.parametrize(
+        ("status", "problem"),
+        [
+            ("suspended", rules.AccountSuspended),
+            ("banned", rules.AccountBanned),
+            ("erased", rules.SessionExpired),
+            ("unverified", rules.SessionExpired),
+        ],
+    )
+    def test_refuses(self, status: str, problem: type[Problem]) -> None:
+        user = rules.UserBrief(UUID(int=1), None, "A", "user", "buyer", status)
+
+        with pytest.raises(problem):
+            rules.require_welcome(user)
+        for fine in ("active", "erasing"):
+            rules.require_welcome(replace(user, status=fine))
+
+
+class TestLives:
+    def test_is_shorter_for_staff(self) -> None:
+        day, hour = timedelta(days=1), timedelta(hours=1)
+
+        assert (rules.lives("user"), rules.idles("user")) == (30 * day, 14 * day)
+        assert (rules.lives("admin"), rules.idles("super_admin")) == (day, hour)
+
+
+class TestDeviceToken:
+    @given(ids, st.binary(min_size=32, max_size=32))
+    def test_survives_the_way_there_and_back(self, id: UUID, secret: bytes) -> None:
+        assert rules.read_device_token(rules.write_device_token(id, secret)) == (id, secret)
+
+    @given(st.text(max_size=200) | st.binary(max_size=60).map(lambda raw: "hzd_" + raw.hex()))
+    def test_is_nobodys_when_it_is_nonsense(self, text: str) -> None:
+        assert rules.read_device_token(text) is None
+
+
 class TestRequireAlive:
     @pytest.mark.parametrize("ended", ["ended_at", "expires_at", "idle"])
     def test_refuses_a_session_that_is_over(self, ended: str) -> None:
