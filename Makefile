@@ -67,8 +67,8 @@ $(READY): requirements.lock pyproject.toml $(addsuffix /pyproject.toml,$(PACKAGE
 	@test -n "$(PYTHON)" || { echo "Hazina needs Python 3.11 or newer; none was found."; exit 1; }
 	@echo "Setting up .venv with $$($(PYTHON) --version) …"
 	@test -x .venv/bin/python || $(PYTHON) -m venv .venv || { echo "Python's venv module is missing (Debian: python3-venv)."; exit 1; }
-	@python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
-	@python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation $(addprefix -e ,$(PACKAGES))
+	@python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
+	@python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation $(addprefix -e ,$(PACKAGES))
 	@touch $@
 
 .PHONY: help demo up down test check fix e2e chaos bench contracts new lock
