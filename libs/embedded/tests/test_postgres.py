@@ -74,6 +74,35 @@ class TestPostgres:
             with psycopg.connect(server.admin_dsn) as connection:
                 assert connection.execute("select seven from kept").fetchone() == (7,)
 
+    def test_flushes_a_new_folder_while_it_runs(self, tmp_path: Path) -> None:
+        server = Postgres(tmp_path / "pg")
+        server.start()
+        assert (server.data / "unflushed").exists()
+        assert server._flushing is not None
+
+        assert server._flushing.wait(60) == 0
+        server.stop()
+
+        assert not (server.data / "unflushed").exists()
+
+    def test_flushes_again_what_was_cut_off(self, tmp_path: Path) -> None:
+        server = Postgres(tmp_path / "pg")
+        server.start()
+        server.kill()
+        (server.data / "unflushed").touch()
+
+        server.start()
+
+        assert server._flushing is not None
+        assert server._flushing.wait(60) == 0
+        server.stop()
+        assert not (server.data / "unflushed").exists()
+
+    def test_flushes_nothing_that_may_be_lost(self, server: Postgres) -> None:
+        server.stop()
+
+        assert "syncing data" not in (server.data / "initdb.log").read_text()
+
     def test_takes_settings(self, tmp_path: Path) -> None:
         server = Postgres(tmp_path / "pg", settings={"work_mem": "5MB"}, durable=False)
 

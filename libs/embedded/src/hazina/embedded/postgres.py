@@ -23,6 +23,7 @@ from hazina.embedded.trouble import Trouble
 
 START_TIMEOUT_S = 60  # crash recovery of a busy server takes a while
 HANDOVER_S = 3  # how long a server that is just ending may keep its folder
+STOP_TIMEOUT_S = 30
 KILL_WAIT_S = 10
 FREE_MB_MIN = 200
 READY_LINE = 7  # of postmaster.pid, where the server writes its state
@@ -74,6 +75,7 @@ class Postgres:
         self._settings = ALWAYS | ({} if durable else UNSAFE_BUT_FAST) | dict(settings or {})
         self._durable = durable
         self._child: Child | None = None
+        self._flushing: Child | None = None
         self._making_password = Lock()
 
     @property
@@ -142,15 +144,19 @@ class Postgres:
             end_signal=signal.SIGINT,  # its fast shutdown: open transactions are cut off
         )
         self._child.wait_until(self._is_ready, START_TIMEOUT_S)
+        if self._unflushed.exists():
+            self._flushing = self._run(bin_dir, "initdb", f"--pgdata={self.pgdata}", "--sync-only")
         return self.admin_dsn
 
     def stop(self) -> None:
         """End the server in order: open transactions are cut off, everything is written."""
+        self._stop_flushing()
         if self._child is not None:
-            self._child.stop(timeout_s=30)
+            self._child.stop(timeout_s=STOP_TIMEOUT_S)
 
     def kill(self) -> None:
         """End the whole tree of processes at once, as a power cut would."""
+        self._stop_flushing()
         postmaster = psutil.Process(self._running.pid)
         postmaster.suspend()  # so that it starts nobody while we look
         backends = postmaster.children()
@@ -173,9 +179,25 @@ class Postgres:
         self.stop()
 
     @property
+    def _unflushed(self) -> Path:
+        """Stands as long as the files of a new durable folder may be only in the system's memory.
+
+        Flushing them takes seconds on a busy disk, so it is done beside the running server; what
+        the server itself writes is flushed at each commit from the first one on.
+        """
+        return self.data / "unflushed"
+
+    @property
     def _running(self) -> Child:
         assert self._child is not None, "not started"
         return self._child
+
+    def _stop_flushing(self) -> None:
+        if self._flushing is not None:
+            if self._flushing.exit_code == 0:
+                self._unflushed.unlink(missing_ok=True)
+            self._flushing.stop()  # cut off, it is done again at the next start
+            self._flushing = None
 
     def _check_disk(self) -> None:
         free_mb = shutil.disk_usage(self.data).free // 1_000_000
@@ -245,22 +267,20 @@ class Postgres:
         assert self.password, "initdb reads it from its file"
         if guise() is Guise.SWITCH:
             give_to_nobody(self.data)
-        made = Child(
+        if self._durable:
+            self._unflushed.touch()
+        made = self._run(
+            bin_dir,
             "initdb",
-            [
-                bin_dir / "initdb",
-                f"--pgdata={self.pgdata}",
-                "--username=postgres",
-                f"--pwfile={self.data / 'admin_password'}",
-                "--auth=scram-sha-256",
-                "--encoding=UTF8",
-                "--locale=C",
-                "--locale-provider=builtin",
-                "--builtin-locale=C.UTF-8",
-                *([] if self._durable else ["--no-sync"]),
-            ],
-            log=self.data / "initdb.log",
-            guise=guise(),
+            f"--pgdata={self.pgdata}",
+            "--username=postgres",
+            f"--pwfile={self.data / 'admin_password'}",
+            "--auth=scram-sha-256",
+            "--encoding=UTF8",
+            "--locale=C",
+            "--locale-provider=builtin",
+            "--builtin-locale=C.UTF-8",
+            "--no-sync",
         )
         try:
             code = made.wait(START_TIMEOUT_S)
@@ -269,3 +289,7 @@ class Postgres:
             raise Trouble(f"initdb took more than {START_TIMEOUT_S} s; see {made.log}") from None
         if code != 0:
             raise Trouble(f"the folder of PostgreSQL could not be made: {made.last_words()}")
+
+    def _run(self, bin_dir: Path, program: str, *words: str) -> Child:
+        log = self.data / f"{program}.log"
+        return Child(program, [bin_dir / program, *words], log=log, guise=guise())
