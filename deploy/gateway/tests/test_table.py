@@ -1,5 +1,6 @@
 """The route table and what is rendered from it."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,9 @@ from pydantic import ValidationError
 
 from hazina_gateway import table
 from hazina_gateway.__main__ import TARGETS, complaint, compose, main
+from hazina_gateway.replies import REPLIES
+
+PROBLEMS = table.FILE.parents[2] / "contracts" / "problems.md"
 
 ROUTES = "rates: {public: {by: address, burst: 1, per_second: 1}}\nroutes: [%s]"
 SOUND = "{path: /x, service: ledger, access: public, rate: public}"
@@ -60,6 +64,26 @@ class TestWithRates:
     def test_refuses_what_it_cannot_read(self, text: str) -> None:
         with pytest.raises((AssertionError, ValueError)):
             table.read().with_rates(text)
+
+
+class TestReplies:
+    def test_mean_by_a_code_what_services_mean_by_it(self) -> None:
+        rows = re.findall(r"\| `([^`]+)` \| \d+ \| (.*) \|", PROBLEMS.read_text())
+        meanings: dict[str, set[str]] = {}
+        for code, meaning in rows:
+            meanings.setdefault(code, set()).add(meaning)
+
+        shared = [reply for reply in REPLIES if reply.code in meanings]
+
+        assert {reply.code for reply in shared} >= {"auth.token_invalid", "service.unavailable"}
+        for reply in shared:
+            assert reply.title in meanings[reply.code], reply.code
+
+    def test_are_all_told_in_the_readme(self) -> None:
+        readme = table.FILE.with_name("README.md").read_text()
+
+        for reply in REPLIES:
+            assert f"{reply.status} `{reply.code}`" in readme
 
 
 class TestRender:

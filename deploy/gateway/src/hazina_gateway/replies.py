@@ -18,22 +18,23 @@ class Reply:
     told: bool = False
 
 
+UNAVAILABLE = "A part of the service is not answering; nothing was changed that you were told of."
 REPLIES = (
     Reply(400, "request.malformed", "The request cannot be read."),
     Reply(
         UNAUTHENTICATED,
         "auth.token_invalid",
-        "The access token is missing or not valid.",
+        "The access token is missing, expired or not one of ours.",
         told=True,
     ),
-    Reply(FORBIDDEN, "auth.forbidden", "The caller may not do this."),
+    Reply(FORBIDDEN, "auth.forbidden", "You may not do this."),
     Reply(404, "route.unknown", "Nothing answers at this address."),
     Reply(408, "request.too_slow", "The request took too long to arrive."),
-    Reply(413, "body.too_large", "The request's body is larger than we read."),
+    Reply(413, "body.too_large", "The body is larger than this address takes."),
     Reply(429, "rate.limited", "Too many requests; wait a little.", retry=True),
     Reply(431, "request.headers_too_large", "The request's headers are larger than we read."),
-    Reply(502, "service.unavailable", "The service gave no readable answer."),
-    Reply(503, "service.unavailable", "The service is not answering.", retry=True),
+    Reply(502, "service.unavailable", UNAVAILABLE),
+    Reply(503, "service.unavailable", UNAVAILABLE, retry=True),
     Reply(504, "service.timeout", "The service did not answer in time; it may still act."),
 )
 ANYTHING_ELSE = Reply(400, "request.refused", "The gateway refused the request.")
