@@ -20,13 +20,19 @@ GIVE = """
         values (:org, 'promo', 'p', 'sso', true);
 """
 
+RESERVE = """
+    insert into quota_reservations (org_id, feature_key, windows, amount, expires_at, key)
+        values (:org, 'max_records', '[]', 1, now(), uuidv7());
+"""
+
 
 class TestRowSecurity:
     @pytest.mark.parametrize("table", OF_ORGS)
     async def test_shows_an_organisation_its_own_rows_only(self, db: Database, table: str) -> None:
         org_id = await org(db)
         async with db.transaction(SERVICE) as tx:
-            await tx.execute(text(GIVE), {"org": org_id})
+            for statement in (GIVE, RESERVE):
+                await tx.execute(text(statement), {"org": org_id})
             await record_in(tx, [Fact(org_id, "s", "1", "record_created", 1, NOON)], NOON)
 
         async def seen(actor: Actor) -> Any:

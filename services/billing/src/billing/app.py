@@ -6,6 +6,7 @@ from billing import tables
 from billing.access import routes as access_routes
 from billing.catalog import routes as catalog_routes
 from billing.entitlement import jobs as entitlement_jobs
+from billing.quota import jobs as quota_jobs
 from billing.quota import routes as quota_routes
 from billing.settings import Settings
 from billing.subscription import consumers as subscription_consumers
@@ -47,7 +48,8 @@ def build(settings: Settings, db: Database, clock: Clock) -> Service:
         ],
         timers=[
             Timer("entitlement refresh", settings.refresh_every_s, entitlement_jobs.refresh),
-            Timer("period ends", settings.periods_every_s, subscription_jobs.roll_periods),
+            Timer("period ends", settings.due_every_s, subscription_jobs.roll_periods),
+            Timer("reservation expiry", settings.due_every_s, quota_jobs.expire),
             Timer("usage partitions", HOUR_S, usage_jobs.ensure_partitions),
             Timer("forget sessions", DAY_S, auth.prune),
             Timer("forget attempts", HOUR_S, idempotency.expire),

@@ -18,6 +18,6 @@ class Settings(ServiceSettings):
     refresh_every_s: float = Field(
         0.25, gt=0, description="Seconds between looks for a changed catalogue."
     )
-    periods_every_s: float = Field(
-        1, gt=0, description="Seconds between looks for periods that are over."
+    due_every_s: float = Field(
+        1, gt=0, description="Seconds between looks for periods and reservations that are over."
     )

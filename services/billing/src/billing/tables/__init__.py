@@ -17,7 +17,7 @@ from billing.tables.subscription import (
     org_subscriptions,
     subscription_changes,
 )
-from billing.tables.usage import usage_aggregations, usage_events
+from billing.tables.usage import quota_reservations, usage_aggregations, usage_events
 
 __all__ = [
     "billing_customers",
@@ -33,6 +33,7 @@ __all__ = [
     "plans",
     "prices",
     "products",
+    "quota_reservations",
     "quota_windows",
     "subscription_changes",
     "usage_aggregations",

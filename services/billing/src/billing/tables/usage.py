@@ -8,12 +8,13 @@ from sqlalchemy import (
     Index,
     Table,
     Text,
+    UniqueConstraint,
     Uuid,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from billing.tables.metadata import at, created_at, metadata
+from billing.tables.metadata import at, created_at, made_id, metadata
 
 usage_events = Table(
     "usage_events",
@@ -57,4 +58,31 @@ usage_aggregations = Table(
     CheckConstraint("period in ('day', 'month')", name="usage_aggregations_period_known"),
     postgresql_with={"fillfactor": 70},
     comment="Usage by UTC day and month, folded in the transaction of each event.",
+)
+
+quota_reservations = Table(
+    "quota_reservations",
+    metadata,
+    made_id(),
+    # No foreign keys, as with windows.
+    Column("org_id", Uuid, nullable=False),
+    Column("feature_key", Text, nullable=False),
+    Column("user_id", Uuid),
+    Column(
+        "windows", JSONB, nullable=False, comment="In which windows it is set aside: their starts."
+    ),
+    Column("amount", BigInteger, nullable=False),
+    Column("settled", BigInteger, nullable=False, server_default=text("0")),
+    Column("status", Text, nullable=False, server_default=text("'open'")),
+    at("expires_at", nullable=False),
+    Column("key", Uuid, nullable=False, comment="Of the attempt that made it."),
+    created_at(),
+    CheckConstraint("amount > 0 and settled >= 0", name="quota_reservations_amounts_counted"),
+    CheckConstraint(
+        "status in ('open', 'settled', 'expired')", name="quota_reservations_status_known"
+    ),
+    UniqueConstraint("org_id", "key", name="quota_reservations_once_per_attempt"),
+    Index("quota_reservations_open", "expires_at", postgresql_where=text("status = 'open'")),
+    postgresql_with={"fillfactor": 70},
+    comment="Use that was promised and not told yet; what is settled of it becomes usage.",
 )
