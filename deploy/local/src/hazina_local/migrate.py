@@ -26,10 +26,7 @@ def make_database(admin_dsn: str) -> None:
     with psycopg.connect(admin_dsn, autocommit=True) as admin:
         known = admin.execute("select from pg_database where datname = %s", (DATABASE,)).fetchone()
         if known is None:
-            # Cloning the template by file copies is faster than through the log, for a new server.
-            admin.execute(
-                sql.SQL("create database {} strategy file_copy").format(sql.Identifier(DATABASE))
-            )
+            admin.execute(sql.SQL("create database {}").format(sql.Identifier(DATABASE)))
 
 
 def make_roles(house_dsn: str, passwords: dict[str, str]) -> None:
