@@ -9,8 +9,8 @@ from streaming.channel.actions import Hub
 from streaming.chat.actions import Rooms
 from streaming.presence.actions import Presence
 from streaming.presence.rules import Pace
-from streaming.socket import actions
 from streaming.socket.actions import Connection, House
+from streaming.socket.actions import connection as connections
 from streaming.socket.rules import Close
 
 pytestmark = pytest.mark.anyio
@@ -98,7 +98,7 @@ class TestClock:
     async def test_closes_a_socket_that_never_says_who_it_is(
         self, connection: Connection, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(actions, "CONNECT_WITHIN_S", 0.05)
+        monkeypatch.setattr(connections, "CONNECT_WITHIN_S", 0.05)
         connection.start_clock()
 
         assert await connection.next_frame() is None

@@ -8,6 +8,7 @@ from hazina.problems import Kind, Problem
 from streaming.box.rules import StreamEnded, StreamNotYours, StreamUnknown
 from streaming.profile.rules import UserSuspended
 
+# Refusals that boxes have too, said here by the same names.
 __all__ = ["StreamEnded", "StreamNotYours", "StreamUnknown"]
 
 HOSTING_ROLES = frozenset({"owner", "member"})

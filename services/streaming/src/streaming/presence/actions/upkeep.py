@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
-from itertools import groupby
 from uuid import UUID
 
 from prometheus_client import Counter, Gauge
@@ -16,9 +15,9 @@ from streaming.box import actions as boxes
 from streaming.box.rules import Switched
 from streaming.cell.rules import RENEW_S, LeaseLost
 from streaming.presence import store
+from streaming.presence.actions.leaving import departed, told_of
 from streaming.presence.actions.presence import Presence
-from streaming.presence.events import ITEMS_MAX, Left, ViewerLeft
-from streaming.presence.rules import Departure, Plan, Session, State, Watched
+from streaming.presence.rules import Plan, Session, State
 
 logger = logging.getLogger("streaming.presence")
 
@@ -133,7 +132,7 @@ class Upkeep:
         there = await store.remove_viewings(tx, [one.session.id for one in gone]) | unseen
         counted = [one for one in gone if one.session.id in there]
         await store.add_watched(tx, counted)
-        await outbox.publish(tx, *_left(counted))
+        await outbox.publish(tx, *told_of(counted))
 
     def _told(self, plan: Plan, switched: list[Switched]) -> None:
         """Tell sockets what was committed; what the database refused is read again."""
@@ -176,7 +175,7 @@ class Upkeep:
             audience.learn(facts, now, at)
         for one in viewings:
             watched = audience.boxes.get(one.box_id)
-            if watched is None or one.session_id in audience.sessions:
+            if watched is None or audience.knows(one.session_id):
                 continue
             session = Session(one.session_id, watched, one.viewer_id, one.sid, one.joined_at, -1)
             session.generation = one.generation
@@ -278,12 +277,12 @@ class Upkeep:
             ours = [o for o in orphans if o.session_id in self.audience.sessions]
             found = {f.id: f for f in await store.read_boxes(tx, {o.box_id for o in orphans})}
             counted = [
-                _departed(orphan, Watched(found[orphan.box_id]))
+                departed(orphan, found[orphan.box_id])
                 for orphan in orphans
                 if orphan not in ours and orphan.box_id in found
             ]
             await store.add_watched(tx, counted)
-            await outbox.publish(tx, *_left(counted))
+            await outbox.publish(tx, *told_of(counted))
         if ours:
             self.audience.write_again()
 
@@ -336,42 +335,6 @@ class Upkeep:
 
     def _ages(self, sessions: Iterable[Session], now: float) -> list[float]:
         return [self.audience.wheel.silent_for(session.row, now) for session in sessions]
-
-
-def _left(gone: Iterable[Departure]) -> list[ViewerLeft]:
-    """Say who left, a box at a time and at most 500 at once."""
-    told: list[ViewerLeft] = []
-    by_box = sorted(gone, key=lambda one: one.session.box.id)
-    for _, group in groupby(by_box, key=lambda one: one.session.box.id):
-        every = list(group)
-        facts = every[0].session.box.facts
-        for start in range(0, len(every), ITEMS_MAX):
-            items = tuple(_item(one) for one in every[start : start + ITEMS_MAX])
-            told.append(
-                ViewerLeft(
-                    box_id=facts.id, stream_id=facts.stream_id, org_id=facts.org_id, items=items
-                )
-            )
-    return told
-
-
-def _item(one: Departure) -> Left:
-    session = one.session
-    return Left.model_validate(
-        {
-            "session_id": session.id,
-            "viewer_id": session.viewer_id,
-            "joined_at": session.joined_at,
-            "left_at": max(one.left_at, session.joined_at),
-            "watched_s": one.watched_s,
-            "reason": one.reason,
-        }
-    )
-
-
-def _departed(orphan: store.Orphan, box: Watched) -> Departure:
-    session = Session(orphan.session_id, box, orphan.viewer_id, "", orphan.joined_at, -1)
-    return Departure(session, orphan.last_active_at, "timeout")
 
 
 def _batches(sessions: list[Session]) -> list[list[Session]]:

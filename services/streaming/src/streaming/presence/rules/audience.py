@@ -285,6 +285,11 @@ class Audience:
         """Have every viewing written into the mirror anew."""
         self._arrivals |= self.sessions
 
+    def knows(self, session_id: UUID) -> bool:
+        """Tell whether a viewing goes on, or is over and only not counted yet."""
+        ending = {one.session.id for one in self._departures}
+        return session_id in self.sessions or session_id in ending
+
     def undecided(self) -> set[UUID]:
         """Give the boxes about which something is still to be written."""
         waiting = {box.id for box in self._dirty | self._lingering}
