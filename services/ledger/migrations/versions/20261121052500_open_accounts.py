@@ -87,6 +87,7 @@ create table monitor_hits (
     created_at timestamptz default clock_timestamp() not null,
     primary key (id)
 );
+create index monitor_hits_untold on monitor_hits (id) where published_at is null;
 comment on table monitor_hits is 'Lines that were crossed, found by the batch that crossed them, told by a job.';
 
 create table user_state (
@@ -145,13 +146,13 @@ def upgrade() -> None:
     op.execute(protect("profile_totals", read=f"user_id = {USER_ID} or {IS_STAFF}"))
     # What an account holds is changed by functions alone: no statement of the app may do it.
     op.execute("revoke insert, update, delete, truncate on account, balance from ledger")
-    for name in ("open_accounts", "lock_balances", "flag_balances"):
+    for name in ("open_accounts", "lock_balances", "flag_balances", "set_limits"):
         op.execute((FUNCTIONS / f"{name}.sql").read_text())
     op.execute(SEEDS)
 
 
 def downgrade() -> None:
-    for name in ("flag_balances", "lock_balances", "open_accounts"):
+    for name in ("set_limits", "flag_balances", "lock_balances", "open_accounts"):
         op.execute(f"drop function {name}")
     for name in (
         "profile_totals",

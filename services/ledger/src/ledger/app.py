@@ -16,6 +16,10 @@ from ledger.audit import jobs as audit_jobs
 from ledger.gift import routes as gift
 from ledger.hold import jobs as hold_jobs
 from ledger.hold import routes as hold
+from ledger.moneybox import jobs as moneybox_jobs
+from ledger.moneybox import routes as moneybox
+from ledger.monitor import jobs as monitor_jobs
+from ledger.monitor import routes as monitor
 from ledger.posting.actions import Book
 from ledger.providers.rails import Rails
 from ledger.providers.stripe import Stripe, StripeApi
@@ -53,14 +57,18 @@ def build(settings: Settings, db: Database, clock: Clock) -> Service:
             account.router,
             transfer.router,
             hold.router,
+            monitor.router,
             purchase.router,
             gift.router,
+            moneybox.router,
         ),
         sources=(_identity(settings),),
         timers=(
             Timer("auth_prune", DAY_S, auth.prune),
             *purchase_jobs.timers(rails),
             *hold_jobs.TIMERS,
+            *moneybox_jobs.TIMERS,
+            *monitor_jobs.TIMERS,
             *audit_jobs.TIMERS,
         ),
         on_stop=(close,),

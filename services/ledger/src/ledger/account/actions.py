@@ -1,24 +1,30 @@
 """What can be done with accounts: open them, and freeze them as their owners stand."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from datetime import datetime
 from uuid import UUID
 
 from hazina import outbox
-from hazina.pg import SERVICE, Database, Transaction
+from hazina.chassis import IfMatch
+from hazina.pg import SERVICE, Actor, Database, Transaction
 from ledger.account import rules, store
 from ledger.account.events import AccountOpened
 from ledger.account.rules import (
     Account,
     Asset,
+    Change,
     Counted,
+    Line,
     Newcomer,
     OwnerType,
     OwnerUnknown,
+    Period,
     Purpose,
     Standing,
     State,
 )
 
+STATEMENT_PAGE = 1_000  # entries that are read at a time
 KNOWN_MAX = 500_000  # accounts that a process remembers as open; about 60 MB
 
 
@@ -87,6 +93,24 @@ async def count_in(tx: Transaction, counted: Sequence[Counted]) -> None:
     await store.add_to_totals(tx, counted)
 
 
+async def require_readable_in(tx: Transaction, id: UUID) -> None:
+    """Refuse an account that the caller of `tx` may not read. Raises `AccountUnknown`."""
+    await store.read_account(tx, id)
+
+
+async def set_limits(db: Database, id: UUID, change: Change, match: IfMatch) -> None:
+    """Give an account other limits or freezes, as staff do.
+
+    Raises `AccountUnknown`, `PreconditionFailed`, `LimitExceeded`.
+    """
+    async with db.transaction(SERVICE) as tx:
+        await store.lock_balance(tx, id)
+        row = await store.read_account(tx, id)
+        match.require(row.seq)
+        rules.require_within(change, account_id=id, posted=row.posted, available=row.available)
+        await store.set_limits(tx, id, change)
+
+
 async def names_in(tx: Transaction, ids: Collection[UUID]) -> dict[UUID, Account]:
     """Give the open accounts with these ids."""
     return await store.list_names(tx, ids)
@@ -142,3 +166,35 @@ def _opened(account: Account) -> AccountOpened:
         asset=account.asset,
         purpose=account.purpose.value,
     )
+
+
+async def statement_period(
+    db: Database, actor: Actor, id: UUID, since: datetime | None, until: datetime | None
+) -> Period:
+    """Find the entries at `since` and later, and before `until`. Raises `AccountUnknown`.
+
+    What is posted while the statement is written is not in it.
+    """
+    async with db.reading(actor) as tx:
+        row = await store.read_account(tx, id)
+        after = 0 if since is None else await store.read_seq_before(tx, id, since)
+        last = row.seq if until is None else await store.read_seq_before(tx, id, until)
+        opened_at = await store.read_opened_at(tx, id)
+    return Period(id, after, max(after, last), since or opened_at, until or row.updated_at)
+
+
+async def statement(db: Database, actor: Actor, period: Period) -> AsyncIterator[Line]:
+    """Read a statement a page at a time: opening, every entry oldest first, closing."""
+    async with db.reading(actor) as tx:
+        held = await store.read_balance_after(tx, period.account_id, period.after)
+    yield Line(period.after, period.since, "opening", None, None, None, held)
+    at = period.after
+    while at < period.last:
+        async with db.reading(actor) as tx:
+            rows = await store.list_entries_up(
+                tx, period.account_id, after=at, last=period.last, limit=STATEMENT_PAGE
+            )
+        for row in rows:
+            yield Line(**row._asdict())
+        at, held = rows[-1].seq, rows[-1].balance_after
+    yield Line(at, period.until, "closing", None, None, None, held)

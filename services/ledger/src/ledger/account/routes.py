@@ -5,16 +5,48 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
+from fastapi.responses import StreamingResponse
+from pydantic import Field
 from sqlalchemy import Row
 
-from hazina.auth import Signed
-from hazina.chassis import Db, Now, Page, Paged, Wire, etag, refuses
-from ledger.account import rules, store
-from ledger.account.rules import AccountUnknown, BalanceInFuture, OwnerType, ProfileUnknown, Purpose
+from hazina.auth import Forbidden, Signed, StepUpRequired
+from hazina.chassis import (
+    Db,
+    IfMatch,
+    Now,
+    Page,
+    Paged,
+    PreconditionFailed,
+    Wire,
+    etag,
+    refuses,
+)
+from hazina.money import BALANCE_MAX
+from ledger import statements
+from ledger.account import actions, rules, store
+from ledger.account.rules import (
+    AccountUnknown,
+    BalanceInFuture,
+    Change,
+    Frozen,
+    LimitExceeded,
+    OwnerType,
+    ProfileUnknown,
+    Purpose,
+)
 
 router = APIRouter(prefix="/ledger/v1", tags=["account"])
 
 SEQ_MAX = 2**63 - 1
+STATEMENT: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "One line an entry.",
+        "content": {
+            media_type: {"schema": {"type": "string"}}
+            for media_type in statements.MEDIA_TYPES.values()
+        },
+    }
+}
 
 
 class AccountRead(Wire):
@@ -31,9 +63,20 @@ class AccountRead(Wire):
     available: int
     floor: int
     ceiling: int
-    frozen: Literal["no", "debit", "all"]
+    frozen: Frozen
     seq: int
     updated_at: datetime
+
+
+Limit = Annotated[int, Field(ge=-BALANCE_MAX, le=BALANCE_MAX)]
+
+
+class AccountUpdate(Wire):
+    """What to change; what is not named stays."""
+
+    floor: Limit | None = None
+    ceiling: Limit | None = None
+    frozen: Frozen | None = None
 
 
 class BalanceRead(Wire):
@@ -125,6 +168,23 @@ async def get_account(account_id: UUID, caller: Signed, db: Db, response: Respon
     return _shown(row)
 
 
+@router.patch(
+    "/accounts/{account_id}",
+    responses=refuses(
+        *(Forbidden, StepUpRequired, AccountUnknown, PreconditionFailed, LimitExceeded)
+    ),
+)
+async def patch_account(
+    account_id: UUID, ask: AccountUpdate, caller: Signed, match: IfMatch, db: Db
+) -> AccountRead:
+    """Give an account other limits, or freeze it: staff's to do."""
+    caller.require_staff()
+    change = Change(ask.floor, ask.ceiling, ask.frozen)
+    await actions.set_limits(db, account_id, change, match)
+    async with db.reading(caller.actor) as tx:
+        return _shown(await store.read_account(tx, account_id))
+
+
 @router.get("/accounts/{account_id}/balance", responses=refuses(AccountUnknown, BalanceInFuture))
 async def get_balance(
     account_id: UUID, caller: Signed, db: Db, now: Now, at: datetime | None = None
@@ -164,6 +224,27 @@ async def list_entries(
             tx, account_id, after=after, before=before, limit=paging.fetch
         )
     return paging.page(rows, key=lambda row: (row.seq,), shape=EntryRead)
+
+
+@router.get(
+    "/accounts/{account_id}/statement",
+    response_class=StreamingResponse,
+    responses=refuses(AccountUnknown) | STATEMENT,
+)
+async def get_statement(
+    account_id: UUID,
+    caller: Signed,
+    db: Db,
+    since: Annotated[datetime | None, Query(alias="from")] = None,
+    until: Annotated[datetime | None, Query(alias="to")] = None,
+    *,
+    format: Literal["csv", "jsonl"] = "csv",
+) -> StreamingResponse:
+    """Write an account's statement, of any length: opening, entries oldest first, closing."""
+    period = await actions.statement_period(db, caller.actor, account_id, since, until)
+    lines = actions.statement(db, caller.actor, period)
+    written = statements.WRITERS[format](lines)
+    return StreamingResponse(written, media_type=statements.MEDIA_TYPES[format])
 
 
 @router.get("/user-balances")

@@ -204,6 +204,30 @@ class Counted:
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a statement: what was held before it began, an entry, what is held after it."""
+
+    seq: int
+    created_at: datetime
+    kind: str  # opening, closing, or the transaction's
+    transaction_id: UUID | None
+    reference: str | None
+    amount: int | None
+    balance_after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """The entries of a statement: after one seq, up to and with another; and its times."""
+
+    account_id: UUID
+    after: int
+    last: int
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """Between what an account's balance must stay, in minor units."""
 
@@ -218,6 +242,39 @@ def limits(account: Account) -> Limits:
     if account.purpose is Purpose.DEBT:
         return Limits(-BALANCE_MAX, 0)
     return Limits(0, BALANCE_MAX)
+
+
+class Frozen(StrEnum):
+    """What may not be done with an account."""
+
+    NO = "no"
+    DEBIT = "debit"
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What staff want an account's limits and freezes to be; None stays as it is."""
+
+    floor: int | None = None
+    ceiling: int | None = None
+    frozen: Frozen | None = None
+
+    @property
+    def flags(self) -> tuple[Flag, Flag]:
+        """Which of the staff's flags to take off, and which to put on."""
+        if self.frozen is None:
+            return Flag(0), Flag(0)
+        on = {Frozen.NO: Flag(0), Frozen.DEBIT: Flag.STAFF_NO_DEBIT, Frozen.ALL: BY_STAFF}
+        return BY_STAFF, on[self.frozen]
+
+
+def require_within(change: Change, *, account_id: UUID, posted: int, available: int) -> None:
+    """Refuse limits that the account is outside of already."""
+    under = change.floor is not None and available < change.floor
+    over = change.ceiling is not None and posted > change.ceiling
+    if under or over:
+        raise LimitExceeded(account_id=str(account_id), floor=change.floor, ceiling=change.ceiling)
 
 
 def flags_in(state: State) -> Flag:
@@ -239,8 +296,9 @@ def owner_problem(
     return None
 
 
-def frozen(flags: int) -> str:
-    """Say in one word what may not be done with a balance: `no`, `debit` or `all`."""
+def frozen(flags: int) -> Frozen:
+    """Say in one word what may not be done with a balance, whoever forbade it."""
     if flags & (Flag.CLOSED | Flag.STATE_NO_CREDIT | Flag.STAFF_NO_CREDIT):
-        return "all"
-    return "debit" if flags & (Flag.STATE_NO_DEBIT | Flag.STAFF_NO_DEBIT) else "no"
+        return Frozen.ALL
+    debit = flags & (Flag.STATE_NO_DEBIT | Flag.STAFF_NO_DEBIT)
+    return Frozen.DEBIT if debit else Frozen.NO

@@ -15,6 +15,7 @@ from ledger.account.rules import (
     Account,
     AccountUnknown,
     Asset,
+    Change,
     Counted,
     Flag,
     Newcomer,
@@ -85,6 +86,12 @@ LIST_ENTRIES = text("""
     from entry e join transaction t on t.id = e.transaction_id
     where e.account_id = :id and e.seq > :after and e.seq < :before
     order by e.seq desc limit :limit""")
+
+LIST_ENTRIES_UP = text("""
+    select e.seq, e.created_at, t.kind, e.transaction_id, t.reference, e.amount, e.balance_after
+    from entry e join transaction t on t.id = e.transaction_id
+    where e.account_id = :id and e.seq > :after and e.seq <= :last
+    order by e.seq limit :limit""")
 
 LIST_USER_BALANCES = text("""
     select user_id, dao_id, currency, available_balance, pending_balance, locked_balance,
@@ -248,6 +255,34 @@ async def read_account(tx: Transaction, id: UUID) -> Row[Any]:
     return row
 
 
+async def read_opened_at(tx: Transaction, id: UUID) -> datetime:
+    """Read when an account was opened."""
+    account = tables.account
+    asked = select(account.c.created_at).where(account.c.id == id)
+    opened_at: datetime = (await tx.execute(asked)).scalar_one()
+    return opened_at
+
+
+async def lock_balance(tx: Transaction, id: UUID) -> None:
+    """Keep what an account holds as it is until the transaction ends."""
+    await tx.execute(text("select from lock_balances(:ids)"), {"ids": [id]})
+
+
+async def set_limits(tx: Transaction, id: UUID, change: Change) -> None:
+    """Write an account's limits and the staff's freezes."""
+    clear, put = change.flags
+    await tx.execute(
+        text("select set_limits(:id, :floor, :ceiling, :clear, :put)"),
+        {
+            "id": id,
+            "floor": change.floor,
+            "ceiling": change.ceiling,
+            "clear": clear.value,
+            "put": put.value,
+        },
+    )
+
+
 async def list_accounts(
     tx: Transaction, *, after: UUID | None, limit: int, **filters: object
 ) -> Sequence[Row[Any]]:
@@ -281,6 +316,14 @@ async def list_entries(
     """List an account's entries between two seqs, both excluded, newest first."""
     values = {"id": id, "after": after, "before": before, "limit": limit}
     return (await tx.execute(LIST_ENTRIES, values)).all()
+
+
+async def list_entries_up(
+    tx: Transaction, id: UUID, *, after: int, last: int, limit: int
+) -> Sequence[Row[Any]]:
+    """List an account's entries after a seq up to another, oldest first."""
+    values = {"id": id, "after": after, "last": last, "limit": limit}
+    return (await tx.execute(LIST_ENTRIES_UP, values)).all()
 
 
 async def list_user_balances(

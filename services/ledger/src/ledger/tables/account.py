@@ -115,6 +115,7 @@ monitor_hits = Table(
     Column("after", BigInteger, nullable=False),
     Column("published_at", DateTime(timezone=True)),
     created_at(),
+    Index("monitor_hits_untold", "id", postgresql_where=text("published_at is null")),
     comment="Lines that were crossed, found by the batch that crossed them, told by a job.",
 )
 

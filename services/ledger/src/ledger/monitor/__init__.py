@@ -1,0 +1,1 @@
+"""Monitors: balances that somebody wants to hear about when they cross a line."""
