@@ -150,6 +150,24 @@ class TestRefund:
         assert await stands(db, payer) == ("refunded", 0, 0)
         assert await told(db) == ["confirmed", "refunded"]
 
+    @pytest.mark.parametrize(
+        ("said", "instead"),
+        [(b'"payment_intent":"pi_', b'"payment_intent":"pi_again_'), (b'"usd"', b'"eur"')],
+        ids=["of a second payment of the same purchase", "in another currency"],
+    )
+    async def test_of_other_money_than_was_paid_takes_no_coins(
+        self, db: Database, payer: Payer, said: bytes, instead: bytes
+    ) -> None:
+        await payer.hear(payer.paid())
+        raw = payer.refunded(499).replace(said, instead)
+        raw = raw.replace(
+            b'"amount"', b'"metadata":{"purchase_id":"%b"},"amount"' % payer.purchase_id.encode()
+        )
+
+        await payer.hear(raw)
+
+        assert await stands(db, payer) == ("confirmed", 500, 0)
+
     async def test_before_its_payment_waits_for_it(self, db: Database, payer: Payer) -> None:
         await payer.hear(payer.refunded(100))
         early = await stands(db, payer)
