@@ -79,6 +79,16 @@ class TestDecode:
             decode(body, encoding=encoding)
 
 
+class TestTitle:
+    def test_is_the_request_where_the_name_says_nothing(self) -> None:
+        url = "http://127.0.0.1:8080/ledger/v1/gifts?limit=2"
+        ingress = span(1, "ingress", service="gateway", http__method="POST", http__url=url)
+
+        assert ingress.title == "POST /ledger/v1/gifts"
+        assert span(1, "ingress").title == "ingress"
+        assert span(1, "work", http__url=url).title == "work"
+
+
 class TestWaterfall:
     def test_hangs_spans_below_the_nearest_one_shown(self) -> None:
         drawn = waterfall(gift())

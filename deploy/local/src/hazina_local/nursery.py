@@ -26,7 +26,7 @@ from hazina.embedded import Child, Trouble
 from hazina.embedded.prologue import die_with
 
 WORKS = sys.platform == "linux"
-BIRTH_WAIT_S = 60
+BIRTH_WAIT_S = 180  # a machine that is busy with other work
 READ_BYTES = 65_536
 STDIN = 0
 # What services load, besides their own code. One that is missing is only not loaded in advance.

@@ -46,7 +46,7 @@ def trace(trace_id: str, drawn: Waterfall) -> str:
     rows = "".join(
         f'<tr><td class="name{" bad" if row.span.failed else ""}" '
         f'style="padding-left:{row.depth}rem">'
-        f"{_service(row.span.service)} {escape(row.span.name)}</td>"
+        f"{_service(row.span.service)} {escape(row.span.title)}</td>"
         f'<td style="width:60%">{_track(row, drawn.total_ms)}</td>'
         f'<td class="n">{row.duration_ms:.1f} ms</td><td class="dim">{_waits(row)}</td></tr>'
         for row in drawn.rows

@@ -4,6 +4,7 @@ import gzip
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # ships none
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -36,6 +37,14 @@ class Span:
     def duration_ms(self) -> float:
         """How long it took."""
         return (self.end_ns - self.start_ns) / 1e6
+
+    @property
+    def title(self) -> str:
+        """What it is shown as: its name, or the request where a gateway calls all of them alike."""
+        url = str(self.attributes.get("http.url", ""))
+        if self.name != "ingress" or not url:
+            return self.name
+        return f"{self.attributes.get('http.method', '')} {urlsplit(url).path}".strip()
 
 
 def decode(body: bytes, *, encoding: str = "") -> list[Span]:

@@ -25,7 +25,7 @@ BAR_WIDTH = 44
 def draw(trace_id: str, drawn: Waterfall, *, width: int = BAR_WIDTH) -> RenderableType:
     """Draw a trace: a line per span, with its waits before it."""
     table = Table(box=None, padding=(0, 1), pad_edge=False, show_header=False)
-    table.add_column(no_wrap=True, overflow="ellipsis", max_width=44)
+    table.add_column(no_wrap=True, overflow="ellipsis", max_width=58)
     table.add_column(no_wrap=True, width=width)
     table.add_column(justify="right", no_wrap=True)
     table.add_column(no_wrap=True, style="dim")
@@ -33,7 +33,7 @@ def draw(trace_id: str, drawn: Waterfall, *, width: int = BAR_WIDTH) -> Renderab
         colour = COLOURS.get(row.span.service, "white")
         label = Text("  " * row.depth)
         label.append(row.span.service, style=f"bold {colour}")
-        label.append(f" {row.span.name}", style="red" if row.span.failed else "")
+        label.append(f" {row.span.title}", style="red" if row.span.failed else "")
         table.add_row(
             label, _bar(row, drawn.total_ms, width, colour), f"{row.duration_ms:.1f} ms", _said(row)
         )

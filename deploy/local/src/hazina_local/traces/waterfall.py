@@ -78,7 +78,7 @@ def as_rows(drawn: Waterfall) -> dict[str, Any]:
         "rows": [
             {
                 "service": row.span.service,
-                "name": row.span.name,
+                "name": row.span.title,
                 "kind": row.span.kind,
                 "depth": row.depth,
                 "start_ms": row.start_ms,
