@@ -1,4 +1,5 @@
 import asyncio
+from uuid import UUID
 
 import httpx
 import pytest
@@ -8,6 +9,7 @@ from sqlalchemy import text
 from hazina.auth import Verifier
 from hazina.pg import SERVICE, Database
 from hazina.standard import MovableClock
+from identity.session import actions as sessions
 
 from .given import V1, People, Person
 
@@ -17,6 +19,9 @@ REVOKED = text("""
     select convert_from(payload, 'UTF8')::jsonb as said from outbox
      where type = 'identity.session.revoked' order by pos
 """)
+
+
+WAITERS = text("select exists (select from pg_locks where not granted)")
 
 
 async def revoked(db: Database) -> list[dict[str, object]]:
@@ -48,6 +53,21 @@ class TestRefresh:
         assert amina.tokens["refresh_token"] != first["refresh_token"]
         assert amina.tokens["session_id"] == first["session_id"]
         assert (await amina.get("/me")).status_code == 200
+
+    async def test_that_waited_for_a_sign_out_gives_nothing(
+        self, amina: Person, db: Database, clock: MovableClock
+    ) -> None:
+        async with db.transaction(SERVICE) as tx:
+            await sessions.end_in(
+                tx, amina.id, [UUID(amina.session_id)], reason="signed_out", now=clock()
+            )
+            waiting = asyncio.create_task(amina.refresh())
+            while not (await tx.execute(WAITERS)).scalar_one():
+                await asyncio.sleep(0.01)
+
+        answer = await waiting
+
+        assert answer.json()["code"] == "auth.session_expired"
 
     async def test_gives_a_lost_answer_again_a_day_later(
         self, amina: Person, clock: MovableClock

@@ -18,9 +18,11 @@ from identity.tables import refresh_tokens, security_events, sessions, user_devi
 
 LOCK_WAIT = "5s"
 
-# The token's row is the one that refreshes race for; the session and the user are read beside it.
+# The token's row is the one that refreshes race for; the session and the user are read beside it,
+# as they were before we waited: only the token's own row tells of an end that we waited for.
 LOCK = text("""
-    select s.id, s.user_id, s.org_id, s.aal, s.amr, s.auth_at, s.expires_at, s.ended_at,
+    select s.id, s.user_id, s.org_id, s.aal, s.amr, s.auth_at, s.expires_at,
+           coalesce(s.ended_at, r.revoked_at) as ended_at,
            r.key_enc, r.counter, r.last_refreshed_at, r.lost_answers, r.lost_at,
            r.expires_at as idle_at,
            u.username, u.display_name, u.account_type, u.marketplace_role, u.status,
