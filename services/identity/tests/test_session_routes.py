@@ -62,7 +62,7 @@ class TestRefresh:
                 tx, amina.id, [UUID(amina.session_id)], reason="signed_out", now=clock()
             )
             waiting = asyncio.create_task(amina.refresh())
-            while not (await tx.execute(WAITERS)).scalar_one():
+            while not (await tx.execute(WAITERS)).scalar_one():  # noqa: ASYNC110  PostgreSQL's
                 await asyncio.sleep(0.01)
 
         answer = await waiting

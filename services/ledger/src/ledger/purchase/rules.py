@@ -204,11 +204,13 @@ SETTLED = frozenset({Status.CONFIRMED, Status.REFUNDED, Status.CHARGEBACK})
 
 
 def after_loss(purchase: Purchase, notice: Notice) -> Purchase | None:
-    """Say how a purchase stands after a refund or dispute; None: its time has not come yet.
+    """Say how a purchase stands after a refund or dispute; None: somebody must look at it.
 
-    Refunds are told as the sum so far, so an older notice that comes later changes nothing.
+    That is one before its time, of a second payment, or in another currency. Refunds are told as
+    the sum so far, so an older notice that comes later changes nothing.
     """
-    if purchase.status not in SETTLED:
+    paid = (purchase.provider_payment_id, purchase.currency)
+    if purchase.status not in SETTLED or (notice.payment_id, notice.currency) != paid:
         return None
     refunded, disputed = purchase.refunded_amount, purchase.disputed_amount
     match notice.fact:
