@@ -49,6 +49,17 @@ create index gifts_recipient_id on gifts (recipient_id, id);
 create index gifts_sender_id on gifts (sender_id, id);
 comment on table gifts is 'Coins that became somebody''s earnings. Rows are only ever added.';
 comment on column gifts.id is 'The same as its transaction''s.';
+
+create table gift_reversals (
+    gift_id uuid not null,
+    transaction_id uuid not null,
+    reason text not null,
+    absorbed bigint not null,
+    created_at timestamptz default clock_timestamp() not null,
+    primary key (gift_id)
+);
+comment on table gift_reversals is 'Gifts that were taken back, each once. Rows are only ever added.';
+comment on column gift_reversals.absorbed is 'Earnings that were spent: our loss.';
 """
 
 SEEDS = """
@@ -65,10 +76,12 @@ def upgrade() -> None:
     op.execute(TABLES)
     op.execute(protect_open("gift_types"))
     op.execute(protect("gifts", read=f"{USER_ID} in (sender_id, recipient_id) or {IS_STAFF}"))
-    op.execute("revoke update, delete, truncate on gifts from ledger")
+    # Whoever may see the gift may see that it was taken back.
+    op.execute(protect("gift_reversals", read="exists (select from gifts where id = gift_id)"))
+    op.execute("revoke update, delete, truncate on gifts, gift_reversals from ledger")
     op.execute(SEEDS)
 
 
 def downgrade() -> None:
-    for name in ("gifts", "gift_types"):
+    for name in ("gift_reversals", "gifts", "gift_types"):
         op.execute(f"drop table {name}")

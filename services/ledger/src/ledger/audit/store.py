@@ -132,6 +132,15 @@ LAWS = (
     ),
     Law(
         "L6",
+        "a gift that was taken back has its transaction",
+        """select null::uuid, jsonb_build_object('gift_id', r.gift_id)
+           from gift_reversals r
+           left join gifts g on g.id = r.gift_id
+           left join transaction t on t.id = r.transaction_id and t.kind = 'gift_reversal'
+           where r.created_at >= %(since)s and t.reverses is distinct from g.transaction_id""",
+    ),
+    Law(
+        "L6",
         "a confirmed purchase is what its transaction moved",
         """select e.purse_id, jsonb_build_object('purchase_id', p.id)
            from coin_purchases p
@@ -188,6 +197,55 @@ LAWS = (
               or t.total_spent <> coalesce(sent.n, 0)
               or t.total_gifts_received <> coalesce(got.n, 0)
               or t.total_purchased <> coalesce(bought.n, 0)""",
+    ),
+    Law(
+        "L6",
+        "a user's moneybox holds what its ledger says",
+        """select b.account_id, jsonb_build_object('posted', b.posted, 'ledger', l.total)
+           from account a join balance b on b.account_id = a.id
+           full join (
+               select m.user_id, m.asset, sum(l.amount) as total
+               from moneybox_ledger l join moneybox_accounts m on m.id = l.moneybox_id
+               group by 1, 2
+           ) l on l.user_id = a.owner_id and l.asset = a.asset and a.dao_id is null
+                  and a.purpose = 'moneybox'
+           where (a.purpose = 'moneybox' or a.id is null)
+             and coalesce(b.posted, 0) <> coalesce(l.total, 0)""",
+    ),
+    Law(
+        "L6",
+        "a moneybox's ledger is what its transactions moved",
+        """select coalesce(t.account_id, null), jsonb_build_object(
+               'transaction_id', coalesce(l.id, t.id), 'ledger', l.total, 'moved', t.amount)
+           from (select l.transaction_id as id, sum(l.amount) as total from moneybox_ledger l
+                 where l.created_at >= %(since)s group by 1) l
+           full join (
+               select t.id, a.id as account_id, u.amount from transaction t
+               cross join unnest(t.account_ids, t.amounts) u (account_id, amount)
+               join account a on a.id = u.account_id and a.purpose = 'moneybox'
+               where t.created_at >= %(since)s
+           ) t on t.id = l.id
+           where l.total is distinct from t.amount""",
+    ),
+    Law(
+        "L6",
+        "a commission is what its transaction moved",
+        """select e.purse_id, jsonb_build_object('commission_id', coalesce(c.id, t.id))
+           from (select * from commissions where created_at >= %(since)s) c
+           full join (select * from transaction
+                      where kind = 'commission' and created_at >= %(since)s) t
+               on t.id = c.transaction_id
+           left join lateral (
+               select sum(u.amount) filter (where a.purpose = 'available') as credited,
+                      sum(u.amount) filter (where a.purpose = 'moneybox') as saved,
+                      (array_agg(a.id) filter (where a.purpose = 'available'))[1] as purse_id
+               from unnest(t.account_ids, t.amounts) u (account_id, amount)
+               join account a on a.id = u.account_id
+               where a.owner_id = c.user_id and a.asset = c.currency
+           ) e on true
+           where c.id is null or t.id is null
+              or coalesce(e.credited, 0) <> c.amount - c.autosaved_amount
+              or coalesce(e.saved, 0) <> c.autosaved_amount""",
     ),
 )
 

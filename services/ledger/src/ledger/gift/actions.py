@@ -1,7 +1,10 @@
-"""What can be done with gifts: send one."""
+"""What can be done with gifts: send one, take one back."""
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
+
+from sqlalchemy import Row
 
 from hazina import idempotency, ids, outbox
 from hazina.money import BPS
@@ -15,14 +18,23 @@ from ledger.account.rules import (
     AccountFrozen,
     Counted,
     OwnerUnknown,
+    Purpose,
     of_user,
 )
 from ledger.gift import rules, store
-from ledger.gift.events import GiftSent
-from ledger.gift.rules import Gift, Given, RecipientUnavailable, RecipientUnknown, Wish
+from ledger.gift.events import GiftReversed, GiftSent
+from ledger.gift.rules import (
+    AlreadyReversed,
+    Gift,
+    Given,
+    RecipientUnavailable,
+    RecipientUnknown,
+    Reversal,
+    Wish,
+)
 from ledger.posting import actions as posting
 from ledger.posting.actions import Book, Kept, Rows, attempt_of
-from ledger.posting.rules import Fee, Posting, Receipt, What, legs
+from ledger.posting.rules import Attempt, Fee, Posting, Receipt, Refusal, What, legs
 
 
 async def send(
@@ -69,6 +81,105 @@ async def keep(tx: Transaction, kept: Sequence[Kept[Gift]]) -> None:
     await posting.charge_in(tx, [_fee(one.row) for one in kept])
     await accounts.count_in(tx, [counted for one in given for counted in _counted(one)])
     await outbox.publish(tx, *(_sent(one) for one in given), contexts=[one.trace for one in kept])
+
+
+async def reverse(
+    db: Database,
+    book: Book,
+    *,
+    gift_id: UUID,
+    reason: str,
+    absorb: bool,
+    asked: idempotency.Attempt,
+) -> Row[Any]:
+    """Take a gift back, once; with `absorb` the platform bears what its recipient has spent.
+
+    Raises `GiftUnknown`, `AlreadyReversed`, `EarningsSpent`.
+    """
+    attempt = attempt_of(asked)
+    try:
+        async with db.transaction(SERVICE) as tx:
+            given = await store.lock_gift(tx, gift_id)
+            receipt = await posting.answered_in(tx, attempt)
+            if receipt is None:
+                receipt = await _take_back(tx, given, attempt, reason=reason, absorb=absorb)
+    except Problem as problem:
+        receipt = await book.refuse(attempt, problem)
+    if receipt.replayed:
+        asked.replay()
+    async with db.reading(SERVICE) as tx:
+        return await store.read_reversal(tx, gift_id)
+
+
+async def _take_back(
+    tx: Transaction, given: Given, attempt: Attempt, *, reason: str, absorb: bool
+) -> Receipt:
+    if await store.is_reversed(tx, given.id):
+        raise AlreadyReversed
+    transaction_id = ids.new()
+    probe = Reversal(given, transaction_id, reason, given.streamer_revenue)
+    named = [account for account, _ in rules.moves_back(probe)]
+    await accounts.ensure_in(tx, named)
+    held = await posting.lock_in(tx, named)
+    earned = of_user(given.recipient_id, Purpose.EARNINGS)
+
+    made = rules.take_back(
+        given,
+        available=held[earned.id],
+        absorb=absorb,
+        reason=reason,
+        transaction_id=transaction_id,
+    )
+
+    plan = Posting(
+        id=transaction_id,
+        attempt=attempt,
+        what=What.GIFT_REVERSAL,
+        legs=legs(rules.moves_back(made)),
+        metadata={"reason": reason},
+        force=True,
+        reverses=given.transaction_id,
+    )
+    answer = await posting.post_in(tx, plan)
+    if isinstance(answer, Refusal):
+        raise answer.problem()
+    await store.add_reversal(tx, made)
+    await posting.charge_in(tx, [_fee_back(made)])
+    await outbox.publish(tx, _reversed(made))
+    return answer
+
+
+def _fee_back(made: Reversal) -> Fee:
+    return Fee(
+        transaction_id=made.transaction_id,
+        what=What.GIFT_REVERSAL,
+        fee_type="platform_share",
+        fee_category="gift",
+        base_amount=-made.given.coin_amount,
+        fee_bps=0,
+        platform_revenue=-made.given.platform_revenue,
+        currency=COIN,
+        paid_by=made.given.sender_id,
+        reverses=made.given.transaction_id,
+    )
+
+
+def _reversed(made: Reversal) -> GiftReversed:
+    given = made.given
+    return GiftReversed(
+        gift_id=given.id,
+        sender_id=given.sender_id,
+        recipient_id=given.recipient_id,
+        gift_type_id=given.gift_type_id,
+        gift_type=given.gift_type,
+        coin_amount=given.coin_amount,
+        streamer_revenue=given.streamer_revenue,
+        platform_revenue=given.platform_revenue,
+        stream_id=given.stream_id,
+        box_id=given.box_id,
+        transaction_id=made.transaction_id,
+        absorbed=made.absorbed,
+    )
 
 
 async def _ensure(directory: Directory, gift: Gift) -> None:

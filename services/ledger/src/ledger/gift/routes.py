@@ -7,12 +7,15 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import Field
 
-from hazina.auth import Forbidden, Signed
+from hazina.auth import Forbidden, Signed, StepUpRequired
 from hazina.chassis import Db, Page, Paged, Wire, refuses
 from hazina.idempotency import KeyedForGood
 from ledger.account.rules import AccountFrozen, InsufficientFunds, OwnerUnknown
+from ledger.asking import Reference
 from ledger.gift import actions, rules, store
 from ledger.gift.rules import (
+    AlreadyReversed,
+    EarningsSpent,
     GiftToSelf,
     GiftType,
     GiftTypeInactive,
@@ -86,6 +89,23 @@ class GiftSentRead(GiftRead):
     coin_balance: int
 
 
+class ReversalCreate(Wire):
+    """Why a gift is taken back; `absorb`: the platform bears what its recipient has spent."""
+
+    reason: Reference
+    absorb: bool = False
+
+
+class ReversalRead(Wire):
+    """A gift that was taken back, and what of it the platform bears, in coins."""
+
+    gift_id: UUID
+    transaction_id: UUID
+    reason: str
+    absorbed: int
+    created_at: datetime
+
+
 def _shown(type: GiftType) -> GiftTypeRead:
     split = UnitSplit.of(rules.split(type.coin_cost, type.share_bps))
     return GiftTypeRead(
@@ -145,6 +165,28 @@ async def list_gifts(
             tx, caller.require_user(), direction, before=before, limit=paging.fetch
         )
     return paging.page(given, key=lambda gift: (gift.id,), shape=GiftRead)
+
+
+@router.post(
+    "/gifts/{gift_id}/reverse",
+    status_code=201,
+    responses=refuses(GiftUnknown, Forbidden, StepUpRequired, AlreadyReversed, EarningsSpent),
+)
+async def post_reversal(
+    gift_id: UUID,
+    ask: ReversalCreate,
+    caller: Signed,
+    asked: KeyedForGood,
+    db: Db,
+    *,
+    book: TheBook,
+) -> ReversalRead:
+    """Take a gift back: staff's to do."""
+    caller.require_staff()
+    made = await actions.reverse(
+        db, book, gift_id=gift_id, reason=ask.reason, absorb=ask.absorb, asked=asked
+    )
+    return ReversalRead.of(made)
 
 
 @router.get("/gifts/{gift_id}", responses=refuses(GiftUnknown))

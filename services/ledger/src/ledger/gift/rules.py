@@ -33,6 +33,14 @@ class GiftUnknown(Problem, code="gift.unknown", kind=Kind.UNKNOWN):
     """There is no such gift, or not for you."""
 
 
+class AlreadyReversed(Problem, code="gift.already_reversed", kind=Kind.CONFLICT):
+    """This gift was taken back before."""
+
+
+class EarningsSpent(Problem, code="gift.earnings_spent", kind=Kind.CONFLICT):
+    """Who got the gift has not enough earnings left to give it back."""
+
+
 @dataclass(frozen=True, slots=True)
 class GiftType:
     """Something to give, and the recipient's part of what it costs, in basis points."""
@@ -158,4 +166,35 @@ def given(gift: Gift, at: datetime) -> Given:
         combo_id=wish.combo_id,
         transaction_id=gift.id,
         created_at=at,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Reversal:
+    """A gift that was taken back, and what of it the platform bears, in coins."""
+
+    given: Given
+    transaction_id: UUID
+    reason: str
+    absorbed: int
+
+
+def take_back(
+    given: Given, *, available: int, absorb: bool, reason: str, transaction_id: UUID
+) -> Reversal:
+    """Take a gift back out of its recipient's earnings; what is gone is a loss, or a refusal."""
+    missing = max(0, given.streamer_revenue - available)
+    if missing and not absorb:
+        raise EarningsSpent(available=available, needed=given.streamer_revenue)
+    return Reversal(given, transaction_id, reason, missing)
+
+
+def moves_back(reversal: Reversal) -> tuple[tuple[Account, int], ...]:
+    """Say which accounts move by how much: the sender has every coin again."""
+    given = reversal.given
+    return (
+        (of_user(given.sender_id), given.coin_amount),
+        (of_user(given.recipient_id, Purpose.EARNINGS), reversal.absorbed - given.streamer_revenue),
+        (of_platform(Purpose.REVENUE), -given.platform_revenue),
+        (of_platform(Purpose.LOSS), -reversal.absorbed),
     )

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import Row, Select, select, text
+from sqlalchemy import Row, Select, insert, select, text
 
 from hazina.pg import Transaction
 from ledger import tables
-from ledger.gift.rules import GiftType, GiftUnknown, Given
+from ledger.gift.rules import GiftType, GiftUnknown, Given, Reversal
 
 ADD = text("""
     insert into gifts
@@ -67,6 +67,42 @@ async def list_gifts(
     if before is not None:
         asked = asked.where(gifts.c.id < before)
     return [_given(row) for row in await tx.execute(asked)]
+
+
+async def lock_gift(tx: Transaction, id: UUID) -> Given:
+    """Read a gift and let nobody else take it back meanwhile. Raises `GiftUnknown`.
+
+    A lock of the gift's name: its row is nobody's to lock, for nobody may change it.
+    """
+    await tx.execute(
+        text("select pg_advisory_xact_lock(hashtextextended(:id, 0))"), {"id": f"gift:{id}"}
+    )
+    return await read_gift(tx, id)
+
+
+async def is_reversed(tx: Transaction, id: UUID) -> bool:
+    """Tell whether a gift was taken back."""
+    reversals = tables.gift_reversals
+    asked = select(reversals.c.gift_id).where(reversals.c.gift_id == id)
+    return (await tx.execute(asked)).one_or_none() is not None
+
+
+async def add_reversal(tx: Transaction, reversal: Reversal) -> None:
+    """Write that a gift was taken back."""
+    await tx.execute(
+        insert(tables.gift_reversals).values(
+            gift_id=reversal.given.id,
+            transaction_id=reversal.transaction_id,
+            reason=reversal.reason,
+            absorbed=reversal.absorbed,
+        )
+    )
+
+
+async def read_reversal(tx: Transaction, id: UUID) -> Row[Any]:
+    """Read how a gift was taken back."""
+    reversals = tables.gift_reversals
+    return (await tx.execute(select(reversals).where(reversals.c.gift_id == id))).one()
 
 
 def _gifts() -> Select[Any]:

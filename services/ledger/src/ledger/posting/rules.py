@@ -154,6 +154,7 @@ class Fee:
     paid_by: UUID
     dao_id: UUID | None = None
     dao_revenue: int = 0
+    reverses: UUID | None = None  # the transaction whose fee this one gives back
 
     @property
     def fee_amount(self) -> int:

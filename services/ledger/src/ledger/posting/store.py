@@ -33,12 +33,13 @@ FIND = """
 ADD_FEES = text("""
     insert into transaction_fees
         (id, transaction_id, transaction_type, fee_type, fee_category, base_amount, fee_amount,
-         fee_bps, currency, paid_by, platform_revenue, dao_id, dao_revenue)
+         fee_bps, currency, paid_by, platform_revenue, dao_id, dao_revenue, reverses)
     select uuidv7(), * from unnest(
         cast(:ids as uuid[]), cast(:whats as text[]), cast(:types as text[]),
         cast(:categories as text[]), cast(:bases as bigint[]), cast(:amounts as bigint[]),
         cast(:bps as int[]), cast(:currencies as text[]), cast(:paid_by as uuid[]),
-        cast(:platform as bigint[]), cast(:dao_ids as uuid[]), cast(:dao as bigint[]))""")
+        cast(:platform as bigint[]), cast(:dao_ids as uuid[]), cast(:dao as bigint[]),
+        cast(:reverses as uuid[]))""")
 
 
 async def post_batch(
@@ -110,6 +111,7 @@ async def add_fees(tx: Transaction, fees: Sequence[Fee]) -> None:
             "platform": [fee.platform_revenue for fee in fees],
             "dao_ids": [fee.dao_id for fee in fees],
             "dao": [fee.dao_revenue for fee in fees],
+            "reverses": [fee.reverses for fee in fees],
         },
     )
 

@@ -55,3 +55,14 @@ gifts = Table(
     Index("gifts_recipient_id", "recipient_id", "id"),
     comment="Coins that became somebody's earnings. Rows are only ever added.",
 )
+
+gift_reversals = Table(
+    "gift_reversals",
+    metadata,
+    Column("gift_id", Uuid, primary_key=True),
+    Column("transaction_id", Uuid, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("absorbed", BigInteger, nullable=False, comment="Earnings that were spent: our loss."),
+    created_at(),
+    comment="Gifts that were taken back, each once. Rows are only ever added.",
+)
