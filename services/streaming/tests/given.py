@@ -1,6 +1,7 @@
 """Makers of streams, viewers and sockets for the tests."""
 
 import asyncio
+import builtins
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,7 +15,7 @@ from sqlalchemy import text
 from websockets.asyncio.client import ClientConnection, connect
 
 from hazina import ids
-from hazina.outbox import Received
+from hazina.outbox import ConsumedEvent, Received
 from hazina.pg import SERVICE, Database
 
 V1 = "/streaming/v1"
@@ -158,12 +159,23 @@ async def heard(
         for event, handler in source.handlers.items()
     }
     event, handler = handlers[type]
+    await heard_by(handler, db, at, event, *facts)
+
+
+async def heard_by(
+    handler: Callable[..., Awaitable[None]],
+    db: Database,
+    at: datetime,
+    event: builtins.type[ConsumedEvent],
+    *facts: dict[str, Any],
+) -> None:
+    """Have one handler hear facts, as the listener hands them over."""
     told = [
         Received(
             event=event.model_validate(fact),
             id=ids.new(),
-            type=type,
-            source=type.split(".", maxsplit=1)[0],
+            type=event.__type__,
+            source=event.__type__.split(".", maxsplit=1)[0],
             shard=0,
             seq=seq,
             key="key",

@@ -11,8 +11,9 @@ from sqlalchemy import text
 from hazina import ids
 from hazina.pg import Actor, Database
 from hazina.standard import MovableClock
+from streaming.gift import consumers
 
-from .given import Somebody, heard, rows
+from .given import Somebody, heard, heard_by, rows
 
 pytestmark = pytest.mark.anyio
 
@@ -24,7 +25,10 @@ def hear(app: FastAPI, db: Database, clock: MovableClock) -> Hear:
     """Has the service hear facts of the ledger."""
 
     async def hear(type: str, *facts: dict[str, Any]) -> None:
-        await heard(app, db, clock(), type, *facts)
+        if type == REVERSED:
+            await heard_by(consumers.take_back, db, clock(), consumers.GiftReversed, *facts)
+        else:
+            await heard(app, db, clock(), type, *facts)
 
     return hear
 

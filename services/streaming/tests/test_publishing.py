@@ -221,7 +221,7 @@ class TestPause:
 
         async def on() -> bool:
             answer = await amina.post(f"/viewers/{joined['session_id']}/heartbeat")
-            return bool(answer["is_published"])
+            return (answer["is_published"], answer["publish_version"]) == (True, 3)
 
         await eventually(on)
         assert [entry[:3] for entry in await log(db, box_id)] == [
