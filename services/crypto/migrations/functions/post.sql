@@ -71,16 +71,24 @@ begin
             drawn_delta := drawn_delta || leg.delta;
             continue;
         end if;
-        update house_balances b set balance_base = b.balance_base + leg.delta
-            where b.account = leg.house and b.token = leg.token and b.slot = home
-                and b.balance_base + leg.delta >= 0;
-        if found then
+        -- An update that waited and then found too little keeps its row locked. In a block of its
+        -- own it is undone, lock and all: else two of these, going on to all slots, would each
+        -- hold one that the other waits for.
+        begin
+            update house_balances b set balance_base = b.balance_base + leg.delta
+                where b.account = leg.house and b.token = leg.token and b.slot = home
+                    and b.balance_base + leg.delta >= 0;
+            if not found then
+                raise exception using errcode = 'HZDRY';
+            end if;
             drawn_house := drawn_house || leg.house;
             drawn_slot := drawn_slot || home;
             drawn_token := drawn_token || leg.token::text;
             drawn_delta := drawn_delta || leg.delta;
             continue;
-        end if;
+        exception when sqlstate 'HZDRY' then
+            null;
+        end;
         -- Its own slot is dry: all are locked in order, and emptied until it is enough.
         missing := -leg.delta;
         for slots in
