@@ -9,9 +9,9 @@ from streaming.channel.actions import Hub
 from streaming.chat.actions import Rooms
 from streaming.presence.actions import Presence
 from streaming.presence.rules import Pace
-from streaming.socket.actions import Connection, House
+from streaming.socket.actions import Connection, House, take
 from streaming.socket.actions import connection as connections
-from streaming.socket.rules import Close
+from streaming.socket.rules import Close, Command
 
 pytestmark = pytest.mark.anyio
 
@@ -92,6 +92,29 @@ class TestTell:
 
         assert await connection.next_frame() == "last"
         assert await connection.next_frame() is None
+
+    async def test_closes_who_asks_on_and_on_and_reads_nothing(
+        self, connection: Connection
+    ) -> None:
+        for _ in range(20):
+            connection.send("x" * 100_000)
+
+        assert connection.closing is Close.SLOW
+        sent = await connection.next_frame()
+        assert sent is not None
+        assert len(sent) <= 1024 * 1024 + 20
+
+
+class TestTake:
+    async def test_closes_who_floods_with_answers_to_pings(self, connection: Connection) -> None:
+        for _ in range(59):
+            await take(connection, Command())
+        assert connection.closing is None, "so many are fine"
+
+        for _ in range(22):
+            await take(connection, Command())
+
+        assert connection.closing is Close.RATE
 
 
 class TestClock:

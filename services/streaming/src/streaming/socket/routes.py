@@ -15,6 +15,7 @@ from streaming.socket.rules import Close, Malformed
 router = APIRouter(tags=["socket"])
 
 SOCKETS_MAX = 20_000
+SEND_WITHIN_S = 30  # a client that takes nothing for so long is gone, whatever it still says
 
 
 @router.websocket_route("/streaming/v1/connection/websocket")
@@ -51,9 +52,10 @@ async def connect(websocket: WebSocket) -> None:
 
 
 async def _send(websocket: WebSocket, connection: Connection) -> None:
-    with suppress(WebSocketDisconnect, RuntimeError, OSError):
+    with suppress(WebSocketDisconnect, RuntimeError, OSError):  # a timeout is an OSError
         while (text := await connection.next_frame()) is not None:
-            await websocket.send_text(text)
+            async with asyncio.timeout(SEND_WITHIN_S):
+                await websocket.send_text(text)
         assert connection.closing is not None, "nothing more comes only when it is closed"
         await websocket.close(connection.closing.code, connection.closing.reason)
 

@@ -26,19 +26,26 @@ NAME_MAX = 64
 
 async def take(connection: Connection, command: Command) -> None:
     """Answer one command, or close the socket of a client that cannot be talked to."""
+    if connection.closing is not None:
+        return
+    in_time = connection.bucket.take(connection.house.monotonic())
+    if not in_time:
+        connection.strikes += 1
+        if connection.strikes > rules.STRIKES_MAX:
+            connection.close(Close.RATE)
     if command.is_pong:
-        await connection.pong()
-        if connection.caller is not None:
-            await _require_standing(connection)
-        return
-    if connection.caller is None and command.connect is None:
+        if in_time:
+            await _take_pong(connection)
+    elif connection.caller is None and command.connect is None:
         connection.close(Close.BAD_REQUEST)
-        return
+    else:
+        await _reply(connection, command, in_time=in_time)
+
+
+async def _reply(connection: Connection, command: Command, *, in_time: bool) -> None:
+    """Answer a command, or say why not."""
     try:
-        if not connection.bucket.take(connection.house.monotonic()):
-            connection.strikes += 1
-            if connection.strikes > rules.STRIKES_MAX:
-                connection.close(Close.RATE)
+        if not in_time:
             raise rules.too_many_requests()  # noqa: TRY301
         await _answer(connection, command)
     except Refused as no:
@@ -51,6 +58,12 @@ async def take(connection: Connection, command: Command) -> None:
     except Exception:
         logger.exception("command failed", extra={"connection": str(connection.id)})
         connection.send(rules.refusal(command.id, 100, "internal server error", temporary=True))
+
+
+async def _take_pong(connection: Connection) -> None:
+    await connection.pong()
+    if connection.caller is not None:
+        await _require_standing(connection)
 
 
 async def _require_standing(connection: Connection) -> None:

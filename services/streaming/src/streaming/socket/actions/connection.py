@@ -20,6 +20,7 @@ from streaming.socket import rules
 from streaming.socket.rules import Bucket, Close
 
 QUEUE_BYTES_MAX = 64 * 1024
+ANSWERS_BYTES_MAX = 1024 * 1024  # who asks on and on without reading is closed at that
 CONNECT_WITHIN_S = 10
 CONNECTS_PER_S = 1_000.0  # more in one process would only starve those who are there
 EXPIRED_GRACE_S = 25  # a client may refresh its token that late
@@ -83,7 +84,9 @@ class Connection:
         self.send(frame.text)
 
     def send(self, text: str) -> None:
-        """Queue a frame of our own."""
+        """Queue a frame of our own, or close a client that asks more than it reads."""
+        if self._queued + len(text) > ANSWERS_BYTES_MAX:
+            self.close(Close.SLOW)
         if self.closing is None:
             self._queue.append(text)
             self._queued += len(text)
