@@ -136,6 +136,22 @@ class TestBulk:
 
         assert answer.status_code == 403
 
+    async def test_opens_no_account_for_who_may_not_move_it(
+        self,
+        http: httpx.AsyncClient,
+        bearer: Bearer,
+        *,
+        trusted: dict[str, str],
+        amina: Person,
+        juma: Person,
+    ) -> None:
+        theft = item(juma, amina, 1, asset="cUSD")
+
+        await ask(http, bearer(amina.id, amina.org_id), "/transfers/bulk", {"transfers": [theft]})
+
+        path = f"/ledger/v1/accounts/{of_user(juma.id, asset='cUSD').id}"
+        assert (await http.get(path, headers=trusted)).status_code == 404
+
     async def test_takes_thousands(
         self,
         http: httpx.AsyncClient,

@@ -151,7 +151,7 @@ async def _plans(
     named = [
         account
         for order, _ in orders
-        if isinstance(order, Order)
+        if isinstance(order, Order) and rules.may_move(mover, order)
         for account in (order.payer, order.payee)
         if order.payer.asset in assets
     ]
