@@ -281,6 +281,36 @@ class TestListTransactions:
         stranger = await http.get("/crypto/v1/transactions", headers=bearer(ids.new()))
         assert stranger.json() == {"data": [], "next_cursor": None}
 
+    @pytest.mark.parametrize(
+        ("query", "count"),
+        [
+            ({"to": "2026-03-01T12:00:00Z"}, 0),
+            ({"from": "2026-03-01T12:00:00Z", "to": "2026-03-01T12:00:01Z"}, 1),
+            ({"from": "2026-03-01T15:00:01+03:00"}, 0),
+            ({"token": "VIBES", "status": "confirmed", "type": "reward"}, 1),
+            ({"token": "USDC"}, 0),
+        ],
+    )
+    async def test_shows_what_is_asked_for(
+        self, http: httpx.AsyncClient, db: Database, bearer: Any, *, query: Any, count: int
+    ) -> None:
+        amina, wallet = await member(db, "amina")
+        await issue(db, wallet, 5)
+
+        answer = await http.get("/crypto/v1/transactions", params=query, headers=bearer(amina))
+
+        assert len(answer.json()["data"]) == count
+
+    @pytest.mark.parametrize("at", ["0.5", "1772366400", "2026-03-01", "2026-03-01T12:00:00"])
+    async def test_takes_no_time_without_its_zone(
+        self, http: httpx.AsyncClient, bearer: Any, at: str
+    ) -> None:
+        answer = await http.get(
+            "/crypto/v1/transactions", params={"from": at}, headers=bearer(ids.new())
+        )
+
+        assert (answer.status_code, answer.json()["code"]) == (422, "validation.failed")
+
 
 class TestPostIssuance:
     URL = "/crypto/v1/vibes/issuances"

@@ -148,3 +148,30 @@ class TestPay:
             (YOURS.id, base),
         ]
         assert (made.from_owner, made.to_owner) == (MINE.user_id, YOURS.user_id)
+
+
+class TestIssue:
+    def issue(self, to: Side | str, base: int = 1, issued: int = 0) -> rules.Posting:
+        why = rules.Grant(ids.new(), "genesis", NOW)
+        return rules.issue(base, VIBES, to=to, issued_base=issued, grant=why)
+
+    @pytest.mark.parametrize(
+        ("to", "problem"),
+        [
+            (replace(MINE, frozen=True, wallet_type="hybrid"), rules.RecipientUnavailable),
+            (replace(MINE, wallet_type="hybrid"), rules.NotCustodial),
+            (MINE, rules.SupplyCap),
+            ("rewards", rules.SupplyCap),
+        ],
+    )
+    def test_refuses_by_the_first_broken_rule(self, to: Side | str, problem: type[Problem]) -> None:
+        with pytest.raises(problem):
+            self.issue(to, base=2, issued=rules.SUPPLY_CAP_BASE - 1)
+
+    def test_gives_out_the_very_last_one(self) -> None:
+        made = self.issue("rewards", base=2, issued=rules.SUPPLY_CAP_BASE - 2)
+
+        assert [(entry.house, entry.delta_base) for entry in made.entries] == [
+            ("issuance", -2),
+            ("rewards", 2),
+        ]
