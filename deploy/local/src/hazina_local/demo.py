@@ -71,8 +71,9 @@ async def _check_books(told: Mapping[str, str]) -> tuple[bool, str]:
         )
 
     done = await asyncio.to_thread(check)
-    lines = (done.stdout + done.stderr).strip().splitlines()
-    return done.returncode == 0, lines[-1] if lines else f"exit code {done.returncode}"
+    lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+    telling = [line for line in lines if "Error" in line] or lines
+    return done.returncode == 0, telling[-1] if telling else f"exit code {done.returncode}"
 
 
 def _print(console: Console, told: Told, *, heading: bool) -> None:
