@@ -215,26 +215,33 @@ LAWS = (
     Law(
         "L6",
         "a moneybox's ledger is what its transactions moved",
-        """select coalesce(t.account_id, null), jsonb_build_object(
-               'transaction_id', coalesce(l.id, t.id), 'ledger', l.total, 'moved', t.amount)
-           from (select l.transaction_id as id, sum(l.amount) as total from moneybox_ledger l
-                 where l.created_at >= %(since)s group by 1) l
-           full join (
-               select t.id, a.id as account_id, u.amount from transaction t
-               cross join unnest(t.account_ids, t.amounts) u (account_id, amount)
+        """select u.account_id, jsonb_build_object(
+               'transaction_id', t.id, 'ledger', l.total, 'moved', u.amount)
+           from (
+               select id from transaction where created_at >= %(since)s
+               union select transaction_id from moneybox_ledger where created_at >= %(since)s
+           ) t
+           left join lateral (
+               select a.id as account_id, u.amount from transaction x
+               cross join unnest(x.account_ids, x.amounts) u (account_id, amount)
                join account a on a.id = u.account_id and a.purpose = 'moneybox'
-               where t.created_at >= %(since)s
-           ) t on t.id = l.id
-           where l.total is distinct from t.amount""",
+               where x.id = t.id
+           ) u on true
+           left join lateral (
+               select sum(amount) as total from moneybox_ledger where transaction_id = t.id
+           ) l on true
+           where l.total is distinct from u.amount""",
     ),
     Law(
         "L6",
         "a commission is what its transaction moved",
-        """select e.purse_id, jsonb_build_object('commission_id', coalesce(c.id, t.id))
-           from (select * from commissions where created_at >= %(since)s) c
-           full join (select * from transaction
-                      where kind = 'commission' and created_at >= %(since)s) t
-               on t.id = c.transaction_id
+        """select e.purse_id, jsonb_build_object('commission_id', i.id)
+           from (
+               select id from transaction where kind = 'commission' and created_at >= %(since)s
+               union select id from commissions where created_at >= %(since)s
+           ) i
+           left join commissions c on c.id = i.id
+           left join transaction t on t.id = i.id and t.kind = 'commission'
            left join lateral (
                select sum(u.amount) filter (where a.purpose = 'available') as credited,
                       sum(u.amount) filter (where a.purpose = 'moneybox') as saved,
