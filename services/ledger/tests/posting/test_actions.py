@@ -215,11 +215,10 @@ class TestPost:
             admin.execute(
                 "select from ledger.balance where account_id = %s for update", (payer.id,)
             )
-            waiting = asyncio.create_task(book.post(transfer(payer, payee, 1)))
-            await asyncio.sleep(2.5)
-            joined = asyncio.create_task(_post_in(db, transfer(payer, payee, 1)))
             with pytest.raises(Unavailable):
-                await joined
+                await _post_in(db, transfer(payer, payee, 1))
+            waiting = asyncio.create_task(book.post(transfer(payer, payee, 1)))
+            await asyncio.sleep(0.5)
             admin.rollback()
 
         assert isinstance(await waiting, Receipt)
