@@ -120,6 +120,16 @@ class TestGetBalance:
 
         assert (answer.status_code, answer.json()["code"]) == (422, "balance.future")
 
+    @pytest.mark.parametrize("asked", ["balance?at=", "entries?from=", "entries?to="])
+    async def test_refuses_a_time_of_no_zone(
+        self, http: httpx.AsyncClient, amina: Person, bearer: Bearer, asked: str
+    ) -> None:
+        path = f"/ledger/v1/accounts/{of_user(amina.id).id}/{asked}2026-01-02T03:04:05"
+
+        answer = await http.get(path, headers=bearer(amina.id))
+
+        assert (answer.status_code, answer.json()["code"]) == (422, "validation.failed")
+
 
 class TestListEntries:
     async def test_lists_the_newest_first_between_two_times(

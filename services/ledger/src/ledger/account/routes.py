@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 from sqlalchemy import Row
 
 from hazina.auth import Forbidden, Signed, StepUpRequired
@@ -187,7 +187,7 @@ async def patch_account(
 
 @router.get("/accounts/{account_id}/balance", responses=refuses(AccountUnknown, BalanceInFuture))
 async def get_balance(
-    account_id: UUID, caller: Signed, db: Db, now: Now, at: datetime | None = None
+    account_id: UUID, caller: Signed, db: Db, now: Now, at: AwareDatetime | None = None
 ) -> BalanceRead:
     """Show what an account held at a time; now, unless said."""
     if at is not None and at > now:
@@ -210,8 +210,8 @@ async def list_entries(
     db: Db,
     paging: Paged,
     *,
-    since: Annotated[datetime | None, Query(alias="from")] = None,
-    until: Annotated[datetime | None, Query(alias="to")] = None,
+    since: Annotated[AwareDatetime | None, Query(alias="from")] = None,
+    until: Annotated[AwareDatetime | None, Query(alias="to")] = None,
 ) -> Page[EntryRead]:
     """List an account's entries, newest first: those at `from` and later, and before `to`."""
     (before,) = paging.after(int) or (SEQ_MAX,)
@@ -235,8 +235,8 @@ async def get_statement(
     account_id: UUID,
     caller: Signed,
     db: Db,
-    since: Annotated[datetime | None, Query(alias="from")] = None,
-    until: Annotated[datetime | None, Query(alias="to")] = None,
+    since: Annotated[AwareDatetime | None, Query(alias="from")] = None,
+    until: Annotated[AwareDatetime | None, Query(alias="to")] = None,
     *,
     format: Literal["csv", "jsonl"] = "csv",
 ) -> StreamingResponse:
