@@ -48,7 +48,8 @@ def trace(trace_id: str, drawn: Waterfall) -> str:
         f'style="padding-left:{row.depth}rem">'
         f"{_service(row.span.service)} {escape(row.span.title)}</td>"
         f'<td style="width:60%">{_track(row, drawn.total_ms)}</td>'
-        f'<td class="n">{row.duration_ms:.1f} ms</td><td class="dim one-line">{_waits(row)}</td></tr>'
+        f'<td class="n">{row.duration_ms:.1f} ms</td>'
+        f'<td class="dim one-line">{_waits(row)}</td></tr>'
         for row in drawn.rows
     )
     key = "".join(
