@@ -3,11 +3,25 @@
 import csv
 import io
 from collections.abc import AsyncIterator, Callable
-from dataclasses import astuple, fields
+from dataclasses import astuple, dataclass, fields
+from datetime import datetime
+from uuid import UUID
 
 import msgspec
 
-from ledger.account.rules import Line
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a statement: what was held before it began, an entry, what is held after it."""
+
+    seq: int
+    created_at: datetime
+    kind: str  # opening, closing, or the transaction's
+    transaction_id: UUID | None
+    reference: str | None
+    amount: int | None
+    balance_after: int
+
 
 MEDIA_TYPES = {"csv": "text/csv", "jsonl": "application/jsonl"}
 COLUMNS = [field.name for field in fields(Line)]

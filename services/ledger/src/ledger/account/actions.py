@@ -14,7 +14,6 @@ from ledger.account.rules import (
     Asset,
     Change,
     Counted,
-    Line,
     Newcomer,
     OwnerType,
     OwnerUnknown,
@@ -23,6 +22,7 @@ from ledger.account.rules import (
     Standing,
     State,
 )
+from ledger.statements import Line
 
 STATEMENT_PAGE = 1_000  # entries that are read at a time
 KNOWN_MAX = 500_000  # accounts that a process remembers as open; about 60 MB

@@ -204,19 +204,6 @@ class Counted:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One line of a statement: what was held before it began, an entry, what is held after it."""
-
-    seq: int
-    created_at: datetime
-    kind: str  # opening, closing, or the transaction's
-    transaction_id: UUID | None
-    reference: str | None
-    amount: int | None
-    balance_after: int
-
-
-@dataclass(frozen=True, slots=True)
 class Period:
     """The entries of a statement: after one seq, up to and with another; and its times."""
 
