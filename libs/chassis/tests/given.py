@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
+import psycopg
 from fastapi import APIRouter, Request
 from pydantic import Field, SecretStr
 from sqlalchemy import MetaData
@@ -93,6 +94,11 @@ async def get_rows(db: Db) -> None:
 async def get_bug() -> None:
     secret = "a secret"
     raise RuntimeError(secret)
+
+
+@router.get("/crossing")
+async def get_crossing() -> None:
+    raise psycopg.errors.DeadlockDetected("somebody else was chosen to live")
 
 
 def service() -> Service:

@@ -84,6 +84,13 @@ class TestABug:
         assert "a secret" in caplog.text
 
 
+async def test_two_transactions_that_crossed_are_no_bug(http: httpx.AsyncClient) -> None:
+    answer = await http.get("/given/v1/crossing")
+
+    assert said(answer) == (503, "service.unavailable")
+    assert answer.headers["retry-after"] == "1"
+
+
 class TestABody:
     async def test_of_the_right_shape_passes(self, http: httpx.AsyncClient) -> None:
         answer = await post(http, ASK | {"parts": [{"amount": 3}]})

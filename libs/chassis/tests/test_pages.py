@@ -32,7 +32,9 @@ class TestPaging:
 
         assert seen == [["a", "b"], ["c", "d"], ["e"]]
 
-    @pytest.mark.parametrize("cursor", ["nonsense", "W10", "WzFd", "\u00fc", "====", "eyI"])
+    @pytest.mark.parametrize(
+        "cursor", ["nonsense", "W10", "WzFd", "\u00fc", "====", "eyI", "WyJcdTAwMDAiXQ"]
+    )
     async def test_refuses_a_cursor_that_it_never_gave(
         self, http: httpx.AsyncClient, cursor: str
     ) -> None:

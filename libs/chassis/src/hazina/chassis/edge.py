@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hazina.chassis import bodies, render, telemetry
-from hazina.problems import Problem
+from hazina.problems import Problem, Unavailable
 
 logger = logging.getLogger("hazina.chassis")
 
@@ -31,6 +31,8 @@ BODILESS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 # What a column cannot hold although its shape was right: a number out of range, text with NUL or
 # outside UTF-8. A route should say its limits; where one does not, it is still the caller's doing.
 UNSTORABLE = frozenset({"22003", "22021", "22P05"})
+# Two transactions in each other's way, of which PostgreSQL ended one: asking again is enough.
+CROSSED = frozenset({"40001", "40P01"})
 
 
 class Edge:
@@ -154,6 +156,9 @@ class Exchange:
         elif isinstance(trouble, DataError) and _sqlstate(trouble) in UNSTORABLE:
             logger.warning("no column holds it", extra={"route": self.route()})
             problem = render.ValidationFailed("a number or a text is more than we can hold")
+        elif _sqlstate(trouble) in CROSSED:
+            logger.warning("two transactions crossed", extra={"route": self.route()})
+            problem = Unavailable("too many at once")
         else:
             return self._bug(trouble)
         if problem is None:
@@ -186,8 +191,9 @@ class Exchange:
         self.span.end()
 
 
-def _sqlstate(trouble: DataError) -> str | None:
-    return getattr(trouble.orig, "sqlstate", None)
+def _sqlstate(trouble: Exception) -> str | None:
+    """Give PostgreSQL's own code of an error, whoever wrapped it."""
+    return getattr(getattr(trouble, "orig", trouble), "sqlstate", None)
 
 
 def _describe(span: Span, method: str, route: str, status: int) -> None:

@@ -48,9 +48,12 @@ class Paging:
             return None
         try:
             raw = urlsafe_b64decode(self.cursor + "=" * (-len(self.cursor) % 4))
-            return tuple(msgspec.json.decode(raw, type=tuple[types]))  # type: ignore[valid-type]
+            key: tuple[Any, ...] = msgspec.json.decode(raw, type=tuple[types])  # type: ignore[valid-type]
         except (ValueError, msgspec.MsgspecError) as bad:
             raise CursorMalformed from bad
+        if any(isinstance(part, str) and "\x00" in part for part in key):
+            raise CursorMalformed  # PostgreSQL's text cannot hold it
+        return key
 
     def page(
         self, rows: Sequence[Row], *, key: Callable[[Row], tuple[object, ...]], shape: type[Shape]
