@@ -321,12 +321,16 @@ class TestFollow:
             reply = await screen.call("subscribe", channel=channel)
             said = {"type": "chat", "body": "Habari"}
             assert "publish" in await screen.call("publish", channel=channel, data=said)
+            unkept = await screen.call(
+                "publish", channel=channel, data=said | {"client_msg_id": "\x00"}
+            )
             await heard(served, db, clock(), SENT, gift(amina, juma, clock(), stream_id))
             await juma.post(f"/streams/{stream_id}/chat", {"body": "Asante"}, expect=201)
             await screen.until(lambda data: data.get("seq") == 3)
             await screen.listen(0.2)
             past = await screen.call("history", channel=channel, limit=10)
 
+        assert unkept["error"]["code"] == 107, "no column of ours holds that"
         assert reply["subscribe"]["recoverable"] is True
         assert reply["subscribe"]["offset"] == 0
         assert reply["subscribe"]["epoch"] == stream_id.replace("-", "")[:8]

@@ -336,6 +336,8 @@ async def _publish(connection: Connection, ask: rules.Publish) -> dict[str, Any]
         raise rules.bad_request()
     if name is not None and not (isinstance(name, str) and 0 < len(name) <= NAME_MAX):
         raise rules.bad_request()
+    if "\x00" in (name or ""):
+        raise rules.bad_request()  # PostgreSQL's text cannot hold it
     house = connection.house
     await chat.say(
         house.db,
