@@ -97,8 +97,13 @@ class TestRead:
             (Fact.PAID, "pi_1", 5),
             (Fact.REFUNDED, "pi_1", 3),
             (Fact.OTHER, "pi_1", 7),
-            (Fact.OTHER, "cus_1", 0),
+            (Fact.OTHER, None, 0),
         }
+
+    def test_takes_an_event_of_no_concern_whatever_its_shape(self) -> None:
+        raw = stripe_twin.event("e", "customer.created", id="cus_1", currency=None, metadata=None)
+
+        assert ours.read(raw).fact is Fact.OTHER
 
     @pytest.mark.parametrize(
         "body",
@@ -108,7 +113,11 @@ class TestRead:
             b"{}",
             b'{"id": 1, "type": "x", "data": {"object": {}}}',
             json.dumps(
-                {"id": "e", "type": "x", "data": {"object": {"metadata": {"purchase_id": "no"}}}}
+                {
+                    "id": "e",
+                    "type": "payment_intent.succeeded",
+                    "data": {"object": {"metadata": {"purchase_id": "no"}}},
+                }
             ).encode(),
         ],
     )

@@ -197,6 +197,17 @@ class TestDispute:
         assert await told(db) == ["confirmed", "charged_back", "reinstated"]
         assert (await audit.check(db, full=True)).findings == ()
 
+    async def test_a_second_smaller_one_gives_nothing_back(
+        self, db: Database, payer: Payer
+    ) -> None:
+        again = payer.disputed(100).replace(b"dp_1", b"dp_2").replace(b"evt_dispute", b"evt_2")
+
+        for raw in (payer.paid(), payer.disputed(400), again):
+            await payer.hear(raw)
+
+        status, coins, _ = await stands(db, payer)
+        assert (status, coins <= 100) == ("chargeback", True)
+
     async def test_lost_changes_nothing_more(self, db: Database, payer: Payer) -> None:
         for raw in (payer.paid(), payer.disputed(), payer.closed("lost")):
             await payer.hear(raw)

@@ -217,7 +217,7 @@ def after_loss(purchase: Purchase, notice: Notice) -> Purchase | None:
         case Fact.REFUNDED:
             refunded = max(refunded, min(notice.amount, purchase.amount))
         case Fact.DISPUTED:
-            disputed = min(notice.amount, purchase.amount)
+            disputed = max(disputed, min(notice.amount, purchase.amount))
         case Fact.DISPUTE_CLOSED:
             if not disputed:
                 return None
