@@ -31,8 +31,8 @@ BODILESS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 # What a column cannot hold although its shape was right: a number out of range, text with NUL or
 # outside UTF-8. A route should say its limits; where one does not, it is still the caller's doing.
 UNSTORABLE = frozenset({"22003", "22021", "22P05"})
-# Two transactions in each other's way, of which PostgreSQL ended one: asking again is enough.
-CROSSED = frozenset({"40001", "40P01"})
+# Transactions in each other's way, of which PostgreSQL ended one: asking again is enough.
+CROSSED = frozenset({"40001", "40P01", "55P03"})
 
 
 class Edge:
