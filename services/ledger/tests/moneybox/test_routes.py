@@ -370,6 +370,32 @@ class TestPostDeposit:
         assert (await juma.earns(1_000)).json()["autosaved_amount"] == 0
 
 
+class TestLists:
+    async def test_are_read_page_by_page(
+        self, http: httpx.AsyncClient, bearer: Bearer, juma: Saver
+    ) -> None:
+        box = await juma.opens(percent=50)
+        made = [(await juma.earns(amount)).json() for amount in (10, 20, 30)]
+        headers = bearer(juma.person.id)
+
+        async def read(path: str) -> list[dict[str, Any]]:
+            rows: list[dict[str, Any]] = []
+            cursor = ""
+            while True:
+                url = f"/ledger/v1{path}?limit=2{cursor}"
+                page = (await http.get(url, headers=headers)).json()
+                rows += page["data"]
+                if page["next_cursor"] is None:
+                    return rows
+                cursor = f"&cursor={page['next_cursor']}"
+
+        assert await read("/commissions") == made[::-1]
+        lines = await read(f"/moneyboxes/{box['id']}/ledger")
+        assert [line["amount"] for line in lines] == [15, 10, 5]
+        assert {line["type"] for line in lines} == {"AUTOSAVE"}
+        assert [one["id"] for one in await read("/moneyboxes")] == [box["id"]]
+
+
 class TestPostWithdrawal:
     async def test_costs_less_the_longer_it_lay_and_closes_with_the_last(
         self, db: Database, juma: Saver, clock: MovableClock

@@ -430,11 +430,6 @@ def crediting(order: Order, box: Moneybox | None, swept: int) -> tuple[Leg, ...]
     return legs(moves)
 
 
-def accounts(box: Moneybox) -> tuple[Account, ...]:
-    """Name every account that a withdrawal may move."""
-    return (box.account, of_platform(Purpose.REVENUE, box.asset), box.purse)
-
-
 def depositing(box: Moneybox, amount: int) -> tuple[Leg, ...]:
     """Say what a deposit moves."""
     return legs(((box.purse, -amount), (box.account, amount)))

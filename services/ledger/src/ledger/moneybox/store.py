@@ -104,13 +104,6 @@ async def lock_open_of(tx: Transaction, user_id: UUID) -> Moneybox | None:
     return found[0] if found else None
 
 
-async def lock_free(tx: Transaction, id: UUID) -> Moneybox | None:
-    """Read a moneybox and hold it, unless somebody else holds it now."""
-    boxes = tables.moneybox_accounts
-    found = await _some(tx, select(boxes).where(boxes.c.id == id).with_for_update(skip_locked=True))
-    return found[0] if found else None
-
-
 async def read_moneybox(tx: Transaction, id: UUID) -> Moneybox:
     """Read a moneybox with what it holds. Raises `MoneyboxUnknown`."""
     boxes = tables.moneybox_accounts
