@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hazina import problems
+from hazina.problems import Kind, Problem
 from ledger.account.rules import (
     AccountFrozen,
     AccountUnknown,
@@ -92,6 +93,12 @@ class TestStandsForEver:
 
 
 class TestRefusal:
+    def test_is_ours_where_another_service_has_one_of_the_same_code(self) -> None:
+        class Theirs(Problem, code="account.frozen", kind=Kind.CONFLICT):
+            """A problem of another service."""
+
+        assert not isinstance(Refusal("account.frozen", {}, False).problem(), Theirs)
+
     def test_is_the_same_problem_again(self) -> None:
         problem = Refusal("account.insufficient_funds", {"needed": 5}, True).problem()
 

@@ -172,8 +172,17 @@ class Refusal:
 
     def problem(self) -> Problem:
         """Give the problem that the caller is told."""
-        known = {problem.code: problem for problem in problems.every()}
-        return known[self.code](**self.facts)
+        return _ours()[self.code](**self.facts)
+
+
+def _ours() -> dict[str, type[Problem]]:
+    """Find our problems by code. Another service in this process may have one of the same code."""
+    ours = {__name__.partition(".")[0], "hazina"}
+    return {
+        problem.code: problem
+        for problem in problems.every()
+        if problem.__module__.partition(".")[0] in ours
+    }
 
 
 @dataclass(frozen=True, slots=True)
