@@ -149,3 +149,28 @@ class TestPostTransfer:
         ]
 
         assert [answer.status_code for answer in answers] == [201, 403]
+
+    @pytest.mark.parametrize("purpose", ["moneybox", "debt", "pending"])
+    @pytest.mark.parametrize("side", ["from", "to"])
+    async def test_lets_nobody_reach_what_a_capability_keeps(
+        self,
+        http: httpx.AsyncClient,
+        db: Database,
+        amina: Person,
+        *,
+        bearer: Bearer,
+        side: str,
+        purpose: str,
+    ) -> None:
+        juma = await welcome(db)
+        kept = {"owner_type": "user", "owner_id": str(amina.id), "purpose": purpose}
+        asked = body(juma, juma, 1) | {side: kept}
+        service = bearer(service="billing", scopes=["ledger:write"])
+
+        alone = await ask(http, service, "/transfers", asked)
+        held = await ask(http, service, "/holds", asked | {"expires_in_s": 60})
+        many = await ask(http, service, "/transfers/bulk", {"transfers": [asked]})
+
+        for answer in (alone, held):
+            assert (answer.status_code, answer.json()["code"]) == (403, "auth.forbidden")
+        assert many.json()["results"][0]["code"] == "auth.forbidden"

@@ -66,3 +66,11 @@ class TestMayMove:
         self, mover: Mover, payer: Account, payee: Account, may: bool
     ) -> None:
         assert rules.may_move(mover, order(payer, payee)) is may
+
+    @pytest.mark.parametrize("purpose", [Purpose.MONEYBOX, Purpose.DEBT, Purpose.PENDING])
+    def test_lets_nobody_move_what_a_capability_keeps(self, purpose: Purpose) -> None:
+        kept = of_user(AMINA, purpose, "KES")
+
+        for mover in (Mover(AMINA), Mover(None, trusted=True)):
+            assert not rules.may_move(mover, order(kept, HIS))
+            assert not rules.may_move(mover, order(HIS, kept))

@@ -43,6 +43,8 @@ class BatchRefused(Problem, code="transfer.batch_refused", kind=Kind.CONFLICT):
     """One of the transfers was refused, so none was made."""
 
 
+# Whoever moves money into or out of these keeps books of its own about it.
+KEPT_BY_CAPABILITIES = frozenset({Purpose.MONEYBOX, Purpose.DEBT, Purpose.PENDING})
 REVERSIBLE = frozenset({What.TRANSFER, What.HOLD_CAPTURE, What.RECURRING, What.REFERRAL})
 
 
@@ -95,7 +97,12 @@ def transfer(mover: Mover, order: Order, assets: Mapping[str, Asset]) -> None:
 
 
 def may_move(mover: Mover, order: Order) -> bool:
-    """Say whether the mover may do this: spend their own `available`, into another's."""
+    """Say whether the mover may do this: spend their own `available`, into another's.
+
+    Nobody moves by a transfer what a capability keeps, however trusted.
+    """
+    if {order.payer.purpose, order.payee.purpose} & KEPT_BY_CAPABILITIES:
+        return False
     if mover.trusted:
         return True
     return mover.may_spend(order.payer) and order.payee.purpose is Purpose.AVAILABLE
