@@ -112,12 +112,17 @@ async def _replace_in(tx: Transaction, known: Account, profile: Mapping[str, Any
 async def _ask_in(
     tx: Transaction, trust: Trust, email: str, known: Account | None, now: datetime
 ) -> ChallengeRead:
-    """Open the challenge and queue its mail: a code, or the news that there is an account."""
+    """Open the challenge and queue its mail: a code, or the news that there is an account.
+
+    No mail when one went out just now; the answer does not tell.
+    """
     assert known is not None
     new = rules.replaces(known)
     challenge, code = await factor.open_in(
-        tx, trust.vault, "signup", to=email, user_id=known.id if new else None, now=now
+        tx, trust.vault, "signup", to=email, user_id=known.id, proves=new, now=now
     )
+    if code is None:
+        return shown(challenge)
     link = f"{trust.app_url}/verify?challenge={challenge.id}#{code}"
     params = {"code": code, "link": link} if new else {"link": f"{trust.app_url}/login"}
     await message.send_in(
@@ -139,6 +144,8 @@ async def ask_again_in(
 ) -> ChallengeRead:
     """Ask an unverified user who knows the password to prove their address."""
     user = await store.lock_user(tx, user_id)
+    if fresh := await factor.find_fresh_in(tx, "signup", user_id, now):
+        return shown(fresh)
     account = await store.lock_by_email(tx, user.email)
     return await _ask_in(tx, trust, user.email, account, now)
 

@@ -27,15 +27,19 @@ async def open_in(
     purpose: Purpose,
     *,
     to: str,
-    user_id: UUID | None,
+    user_id: UUID,
+    proves: bool,
     now: datetime,
-) -> tuple[Challenge, str]:
-    """Open a challenge by mail, closing the user's older ones; give it and the code to send.
+) -> tuple[Challenge, str | None]:
+    """Open a challenge in place of the user's last one, whose wrong tries it takes over.
 
-    Without `user_id` it is one that no code answers, and looks like any other.
+    Give it and the code to send; None when the last mail is too fresh for another one. One that
+    does not prove anything looks like any other, and no code answers it. Hold the user meanwhile.
     """
-    if user_id is not None:
-        await store.close_challenges(tx, user_id, now)
+    last = await store.lock_standing(tx, user_id, purpose)
+    if last is not None:
+        await store.close_challenge(tx, last.id, now)
+    quiet = rules.is_quiet(last, now)
     id, code = ids.new(), _code()
     made = Challenge(
         id=id,
@@ -43,15 +47,25 @@ async def open_in(
         user_id=user_id,
         channel="email",
         target_enc=vault.seal(to.encode(), place=_place(id)),
-        secret_hash=None if user_id is None else vault.mark("challenge", id, code),
-        attempts=0,
+        secret_hash=vault.mark("challenge", id, code) if proves else None,
+        attempts=rules.tries(last, now) if last else 0,
         resends=0,
         resend_at=rules.first_resend(now),
         expires_at=now + rules.LIVES,
         used_at=None,
+        wrong_at=last.wrong_at if last else None,
+        mailed_at=last.mailed_at if last and quiet else now,
     )
     await store.add_challenge(tx, made)
-    return made, code
+    return made, None if quiet else code
+
+
+async def find_fresh_in(
+    tx: Transaction, purpose: Purpose, user_id: UUID, now: datetime
+) -> Challenge | None:
+    """Read the challenge that a user was asked by mail just now, if they were."""
+    last = await store.lock_standing(tx, user_id, purpose)
+    return last if rules.is_quiet(last, now) else None
 
 
 async def answer_in(tx: Transaction, vault: Vault, id: UUID, code: str, now: datetime) -> Answer:
@@ -60,9 +74,10 @@ async def answer_in(tx: Transaction, vault: Vault, id: UUID, code: str, now: dat
     Raises ChallengeOver.
     """
     challenge = rules.require_open(await store.lock_challenge(tx, id), now)
-    judged = rules.answer(challenge, vault.mark("challenge", id, code))
-    used_at = now if judged.right else None
-    await store.set_answered(tx, id, attempts=challenge.attempts + 1, used_at=used_at)
+    judged = rules.answer(challenge, vault.mark("challenge", id, code), now)
+    used_at, wrong_at = (now, challenge.wrong_at) if judged.right else (None, now)
+    attempts = rules.tries(challenge, now) + 1
+    await store.set_answered(tx, id, attempts=attempts, used_at=used_at, wrong_at=wrong_at)
     return judged
 
 
@@ -83,6 +98,7 @@ async def renew_in(
         secret_hash=vault.mark("challenge", id, code) if known else None,
         resend_at=resend_at,
         expires_at=now + rules.LIVES,
+        mailed_at=now,
     )
     renewed = rules.require_open(await store.lock_challenge(tx, id), now)
     return renewed, code, vault.open(challenge.target_enc, place=_place(id)).decode()

@@ -43,6 +43,8 @@ class Challenge:
     resend_at: datetime | None
     expires_at: datetime
     used_at: datetime | None
+    wrong_at: datetime | None = None
+    mailed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +72,42 @@ def require_open(challenge: Challenge | None, now: datetime) -> Challenge:
     """Refuse a challenge that can no longer be answered, all reasons alike."""
     if challenge is None or challenge.used_at is not None or now >= challenge.expires_at:
         raise ChallengeOver
-    if challenge.attempts >= ATTEMPTS_MAX:
+    if tries(challenge, now) >= ATTEMPTS_MAX:
         raise ChallengeOver
     return challenge
 
 
-def answer(challenge: Challenge, given_hash: bytes) -> Answer:
+def tries(challenge: Challenge, now: datetime) -> int:
+    """Count the tries that still weigh: all of them, until the last wrong one is `LIVES` ago.
+
+    A challenge takes them over from the one it replaces: else a new challenge would be five new
+    guesses. Who is exhausted is not heard, so their block ends `LIVES` after the last wrong try
+    however many challenges are opened meanwhile.
+    """
+    if challenge.wrong_at is None or now >= challenge.wrong_at + LIVES:
+        return 0
+    return challenge.attempts
+
+
+def is_quiet(standing: Challenge | None, now: datetime) -> bool:
+    """Tell whether the mail about `standing` is too fresh for another one.
+
+    Who signs in again meanwhile is given `standing` itself: the password they gave is the one its
+    mail is about, so its code stays good. Who signs up again replaced the password and profile: a
+    code mailed for the older ones must not prove the newer, so theirs is a new challenge whose
+    code nobody has, until it is sent again.
+    """
+    if standing is None or standing.mailed_at is None:
+        return False
+    return now < standing.mailed_at + timedelta(seconds=RESEND_FIRST_S)
+
+
+def answer(challenge: Challenge, given_hash: bytes, now: datetime) -> Answer:
     """Judge one answer to an open challenge. `given_hash` is the HMAC of what was said."""
-    assert challenge.attempts < ATTEMPTS_MAX
+    before = tries(challenge, now)
+    assert before < ATTEMPTS_MAX
     right = challenge.secret_hash is not None and challenge.secret_hash == given_hash
-    return Answer(challenge, right, ATTEMPTS_MAX - challenge.attempts - 1)
+    return Answer(challenge, right, ATTEMPTS_MAX - before - 1)
 
 
 def first_resend(now: datetime) -> datetime:

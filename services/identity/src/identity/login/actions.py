@@ -168,7 +168,7 @@ async def resend(
         if done := await idempotency.find(tx, attempt, ChallengeRead):
             return done
         challenge, code, to = await factor.renew_in(tx, trust.vault, challenge_id, now)
-        if challenge.user_id is not None:
+        if challenge.user_id is not None and challenge.secret_hash is not None:
             link = f"{trust.app_url}/verify?challenge={challenge.id}#{code}"
             await message.send_in(
                 tx,

@@ -21,7 +21,7 @@ challenges = Table(
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("purpose", Text, nullable=False),
-    Column("user_id", ForeignKey("users.id"), comment="Null: nobody's, and always wrong."),
+    Column("user_id", ForeignKey("users.id"), comment="Whose tries it counts, even always wrong."),
     Column("session_id", Uuid),
     Column("channel", Text, nullable=False),
     sealed("target_enc", nullable=True),
@@ -35,6 +35,8 @@ challenges = Table(
     at("expires_at", nullable=False),
     at("used_at"),
     created_at(),
+    at("wrong_at", comment="Of the last wrong try, also of a challenge that this one replaced."),
+    at("mailed_at", comment="Of the last mail, also of a challenge that this one replaced."),
     CheckConstraint(
         "purpose in ('signup', 'login', 'second_factor', 'contact', 'recovery', 'reauth',"
         " 'passkey')",
