@@ -1,6 +1,7 @@
 """What can be done with purchases: start one, and believe a provider that it was paid."""
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -10,11 +11,11 @@ from hazina.auth import Caller, StepUpRequired
 from hazina.auth.caller import FRESH_S
 from hazina.outbox import Event
 from hazina.pg import SERVICE, Database, Transaction
-from hazina.problems import Unavailable
+from hazina.problems import Problem, Unavailable
 from ledger.account import actions as accounts
 from ledger.account.rules import Account, Counted, Purpose, of_user
 from ledger.posting import actions as posting
-from ledger.posting.actions import attempt_of
+from ledger.posting.actions import Book, attempt_of
 from ledger.posting.rules import Posting, Receipt, Refusal, What, legs, of_our_own
 from ledger.providers import stripe
 from ledger.providers.notices import Fact, Notice
@@ -26,7 +27,17 @@ from ledger.purchase.events import (
     PurchaseRefunded,
     PurchaseReinstated,
 )
-from ledger.purchase.rules import Clawback, ProviderUnavailable, Purchase, Reason, Status, Step
+from ledger.purchase.rules import (
+    Clawback,
+    ProviderUnavailable,
+    Purchase,
+    PurchaseUnknown,
+    Reason,
+    Status,
+    Step,
+)
+
+log = logging.getLogger(__name__)
 
 LOOK_WAIT = timedelta(seconds=30)  # between two questions to a provider about one payment
 EXPIRE_ROWS = 100
@@ -145,6 +156,58 @@ async def look(db: Database, rails: Rails, id: UUID, now: datetime) -> bool:
     return True
 
 
+async def resolve(
+    db: Database,
+    book: Book,
+    *,
+    id: UUID,
+    confirm: bool,
+    reason: str,
+    by: UUID | None,
+    asked: idempotency.Attempt,
+) -> Purchase:
+    """Decide about a purchase in review, once per key: it becomes coins, or failed for good.
+
+    Money of a purchase that failed stays in suspense until somebody gives it back.
+    Raises `PurchaseUnknown`, `WrongState`, and as its buyer stands `AccountFrozen`.
+    """
+    attempt = attempt_of(asked)
+    try:
+        async with db.transaction(SERVICE) as tx:
+            purchase = await store.lock_purchase(tx, id=id, payment_id=None)
+            if purchase is None:
+                raise PurchaseUnknown
+            claim = ids.new()
+            if await posting.claim_in(tx, attempt, claim) == claim:
+                await _resolve(tx, purchase, confirm=confirm)
+                about = {"purchase_id": str(id), "confirm": confirm, "reason": reason}
+                log.info("purchase resolved", extra=about | {"by": str(by)})
+            else:
+                asked.replay()
+            return await store.read_purchase(tx, id)
+    except Problem as problem:
+        await book.refuse(attempt, problem)
+        raise
+
+
+async def _resolve(tx: Transaction, purchase: Purchase, *, confirm: bool) -> None:
+    rules.resolve(purchase)
+    payment_id = purchase.provider_payment_id
+    assert payment_id is not None, "what is reviewed was paid"
+    if not confirm:
+        await store.set_status(tx, purchase.id, Status.FAILED, reason=Reason.DECLINED)
+        return
+    event_id = f"resolve:{payment_id}"
+    placed = rules.placing(purchase, await store.list_in_suspense(tx, purchase.id))
+    refusal = await _give(
+        tx, purchase, placed, transition="resolve", payment_id=payment_id, event_id=event_id
+    )
+    if refusal is not None:
+        raise refusal.problem()
+    about = Notice(purchase.provider, event_id, "resolve", Fact.PAID, payment_id)
+    await _take_up_parked(tx, purchase.id, about)
+
+
 async def _ask_provider(db: Database, rails: Rails, purchase: Purchase) -> Purchase:
     """Have the provider wait for the payment, outside of any transaction."""
     try:
@@ -239,21 +302,39 @@ async def _lose(tx: Transaction, purchase: Purchase, notice: Notice) -> Step:
 
 
 async def _confirm(tx: Transaction, purchase: Purchase, *, payment_id: str, event_id: str) -> None:
-    """Turn a payment into coins: debt first, then the buyer's purse."""
+    """Turn a payment into coins, or review it when its buyer may not have them."""
+    refusal = await _give(
+        tx, purchase, (), transition="confirm", payment_id=payment_id, event_id=event_id
+    )
+    if refusal is not None:
+        paid = (purchase.amount, purchase.currency)
+        await _review(tx, purchase, payment_id, paid, Reason.ACCOUNT_FROZEN)
+
+
+async def _give(
+    tx: Transaction,
+    purchase: Purchase,
+    placed: Collection[tuple[Account, int]],
+    *,
+    transition: str,
+    payment_id: str,
+    event_id: str,
+) -> Refusal | None:
+    """Give the coins of a payment: debt first, then the buyer's purse; or say why not."""
     assets = await accounts.list_assets_in(tx)
     # Coins follow the product: money of a currency that nobody can hold here is not booked.
-    named = [account for account in rules.accounts(purchase) if account.asset in assets]
+    every = {*rules.accounts(purchase), *(account for account, _ in placed)}
+    named = [account for account in every if account.asset in assets]
     debt_account = of_user(purchase.profile_id, Purpose.DEBT)
     await accounts.ensure_in(tx, [a for a in named if a != debt_account])
     available = await posting.lock_in(tx, named)
     debt = -available.get(debt_account.id, 0)
 
-    moves = [move for move in rules.confirmation(purchase, debt) if move[0].asset in assets]
-    answer = await _post(tx, purchase, payment_id, "confirm", moves)
+    wanted = (*rules.confirmation(purchase, debt), *placed)
+    moves = [move for move in wanted if move[0].asset in assets]
+    answer = await _post(tx, purchase, payment_id, transition, moves)
     if isinstance(answer, Refusal):
-        paid = (purchase.amount, purchase.currency)
-        await _review(tx, purchase, payment_id, paid, Reason.ACCOUNT_FROZEN)
-        return
+        return answer
 
     await store.set_confirmed(
         tx,
@@ -265,6 +346,7 @@ async def _confirm(tx: Transaction, purchase: Purchase, *, payment_id: str, even
     )
     await accounts.count_in(tx, [Counted(purchase.profile_id, purchased=purchase.coins)])
     await outbox.publish(tx, _confirmed(purchase, answer, rules.debt_repaid(purchase, debt)))
+    return None
 
 
 async def _review(

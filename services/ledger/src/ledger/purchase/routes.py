@@ -10,7 +10,9 @@ from pydantic import Field
 from hazina.auth import Forbidden, Signed, StepUpRequired
 from hazina.chassis import Db, Now, Page, Paged, Wire, refuses
 from hazina.idempotency import KeyedForGood
-from ledger.parts import TheRails
+from ledger.account.rules import AccountFrozen
+from ledger.asking import Reference
+from ledger.parts import TheBook, TheRails
 from ledger.providers import stripe
 from ledger.providers.notices import SignatureInvalid, TimestampOutOfTolerance, WebhookMalformed
 from ledger.purchase import actions, store
@@ -21,6 +23,7 @@ from ledger.purchase.rules import (
     Purchase,
     PurchaseUnknown,
     Status,
+    WrongState,
 )
 
 router = APIRouter(prefix="/ledger/v1", tags=["purchase"])
@@ -46,6 +49,13 @@ class PurchaseCreate(Wire):
     package_id: UUID
     provider: Literal["stripe"]
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")]
+
+
+class ResolutionCreate(Wire):
+    """Whether a payment that was reviewed becomes coins, and why."""
+
+    confirm: bool
+    reason: Reference
 
 
 class StripeCheckout(Wire):
@@ -159,6 +169,33 @@ async def get_purchase(purchase_id: UUID, caller: Signed, db: Db) -> PurchaseRea
     """Show a purchase and how far it has come."""
     async with db.reading(caller.actor) as tx:
         return _shown(await store.read_purchase(tx, purchase_id))
+
+
+@router.post(
+    "/purchases/{purchase_id}/resolve",
+    responses=refuses(Forbidden, StepUpRequired, PurchaseUnknown, WrongState, AccountFrozen),
+)
+async def post_resolution(
+    purchase_id: UUID,
+    ask: ResolutionCreate,
+    caller: Signed,
+    asked: KeyedForGood,
+    db: Db,
+    *,
+    book: TheBook,
+) -> PurchaseRead:
+    """Decide about a purchase in review: staff's to do."""
+    caller.require_staff()
+    purchase = await actions.resolve(
+        db,
+        book,
+        id=purchase_id,
+        confirm=ask.confirm,
+        reason=ask.reason,
+        by=caller.user_id,
+        asked=asked,
+    )
+    return _shown(purchase)
 
 
 @router.post(

@@ -1,5 +1,6 @@
 """When a purchase becomes coins, and what moves when it does. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum, auto
@@ -28,6 +29,10 @@ class ProviderUnavailable(Problem, code="purchase.provider_unavailable", kind=Ki
     """The payment provider does not answer; the purchase is kept, ask again with the same key."""
 
 
+class WrongState(Problem, code="purchase.wrong_state", kind=Kind.CONFLICT):
+    """As this purchase stands, that is not done with it."""
+
+
 class Status(StrEnum):
     """How far a purchase has come."""
 
@@ -47,6 +52,7 @@ class Reason(StrEnum):
     SECOND_LOOK = "second_look"
     ACCOUNT_FROZEN = "account_frozen"
     CANCELED = "canceled"
+    DECLINED = "declined"
 
 
 CLEARING = {
@@ -160,6 +166,8 @@ def after_payment(purchase: Purchase, notice: Notice, *, large: bool) -> Step:
         return Step.PARK  # paid a second time
     if purchase.status not in {Status.PENDING, Status.FAILED, Status.EXPIRED}:
         return Step.NOTHING
+    if purchase.reason == Reason.DECLINED:
+        return Step.NOTHING  # somebody looked at this payment and said no
     if (notice.amount, notice.currency) != (purchase.amount, purchase.currency):
         return Step.REVIEW_AMOUNT
     return Step.REVIEW_AGAIN if large else Step.CONFIRM
@@ -273,4 +281,29 @@ def suspense(provider: str, amount: int, currency: str) -> tuple[tuple[Account, 
     return (
         (of_platform(CLEARING[provider], currency), -amount),
         (of_platform(Purpose.SUSPENSE, currency), amount),
+    )
+
+
+def resolve(purchase: Purchase) -> None:
+    """Let staff decide about a purchase that waits for them. Raises `WrongState`."""
+    if purchase.status is not Status.REVIEW:
+        raise WrongState(status=purchase.status)
+
+
+def placing(purchase: Purchase, kept: Mapping[str, int]) -> tuple[tuple[Account, int], ...]:
+    """Say what else moves when money that was reviewed, and `kept` in suspense, is accepted.
+
+    The price comes from suspense instead of clearing, and what it lacks is our loss. What was paid
+    beyond it, or in another currency, stays in suspense.
+    """
+    if purchase.reason == Reason.SECOND_LOOK:
+        return ()  # nothing was booked yet
+    *_, clearing, fiat = accounts(purchase)
+    found = min(kept.get(purchase.currency, 0), purchase.amount)
+    if not found:
+        return ((clearing, purchase.amount), (fiat, -purchase.amount))
+    return (
+        (clearing, purchase.amount),
+        (of_platform(Purpose.SUSPENSE, purchase.currency), -found),
+        (of_platform(Purpose.LOSS, purchase.currency), found - purchase.amount),
     )

@@ -36,6 +36,12 @@ DUE_LOOKS = text("""
     where status = 'review' and reason = 'second_look' and next_attempt_at <= :now
     order by next_attempt_at limit :limit""")
 
+IN_SUSPENSE = text("""
+    select a.asset, sum(u.amount)::bigint as amount from transaction t
+    cross join unnest(t.account_ids, t.amounts) u (account_id, amount)
+    join account a on a.id = u.account_id and a.purpose = 'suspense'
+    where t.reference = :id group by a.asset""")
+
 PUT_OFF = text("update coin_purchases set next_attempt_at = :at where id = :id")
 
 FIRST = UUID(int=0)
@@ -172,6 +178,12 @@ async def set_loss(tx: Transaction, purchase: Purchase) -> None:
             debt_coins=purchase.debt_coins,
         )
     )
+
+
+async def list_in_suspense(tx: Transaction, id: UUID) -> dict[str, int]:
+    """List what is kept in suspense of a purchase, by currency, in minor units."""
+    rows = await tx.execute(IN_SUSPENSE, {"id": str(id)})
+    return {row.asset: row.amount for row in rows}
 
 
 async def list_parked(tx: Transaction, provider: str, payment_id: str) -> list[bytes]:
