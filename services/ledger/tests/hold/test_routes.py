@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -10,7 +11,8 @@ from hazina import ids
 from hazina.pg import SERVICE, Database
 from hazina.standard.clock import MovableClock
 from ledger.account import actions as accounts
-from ledger.account.rules import Standing, State, of_user
+from ledger.account import store as balances
+from ledger.account.rules import Flag, Standing, State, of_user
 from ledger.audit import actions as audit
 from ledger.hold import actions
 from ledger.posting.actions import Book
@@ -127,6 +129,34 @@ class TestHold:
         assert seen.json()["status"] == "expired"
         assert (await audit.check(db, full=True)).findings == ()
 
+    async def test_of_a_closed_account_waits_and_stops_no_other(
+        self,
+        http: httpx.AsyncClient,
+        db: Database,
+        book: Book,
+        *,
+        bearer: Bearer,
+        amina: Person,
+        juma: Person,
+        clock: MovableClock,
+    ) -> None:
+        await grant(db, book, juma, 100, "KES")
+        stuck = await place(http, bearer(amina.id), body(amina, juma, 100))
+        await place(http, bearer(juma.id), body(juma, amina, 100, expires_in_s=61))
+        closed = [of_user(amina.id, asset="KES").id]
+        await _flag(db, closed, put=Flag.CLOSED)
+
+        void = await ask(http, bearer(amina.id), f"/holds/{stuck['id']}/void", {})
+        clock.move(seconds=61)
+        swept = [await actions.expire(db, clock()) for _ in range(2)]
+        await _flag(db, closed, clear=Flag.CLOSED)
+        swept.append(await actions.expire(db, clock()))
+
+        assert (void.status_code, void.json()["code"]) == (409, "account.closed")
+        assert swept == [1, 0, 1]
+        assert await purse(http, bearer(juma.id), juma) == (100, 100)
+        assert (await audit.check(db, full=True)).findings == ()
+
     async def test_a_freeze_stops_new_holds_and_no_capture(
         self,
         http: httpx.AsyncClient,
@@ -189,3 +219,8 @@ def _transfer(payer: Person, payee: Person, amount: int) -> dict[str, Any]:
     asked = body(payer, payee, amount)
     del asked["expires_in_s"]
     return asked
+
+
+async def _flag(db: Database, ids: list[UUID], **change: Flag) -> None:
+    async with db.transaction(SERVICE) as tx:
+        await balances.flag_balances(tx, ids, **change)

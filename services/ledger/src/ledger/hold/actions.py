@@ -1,5 +1,6 @@
 """What can be done with holds: place, capture, void, and let expire."""
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -9,7 +10,7 @@ from hazina.auth import Forbidden
 from hazina.pg import SERVICE, Database, Transaction
 from hazina.problems import Problem
 from ledger.account.actions import Directory
-from ledger.account.rules import Mover
+from ledger.account.rules import AccountClosed, Mover
 from ledger.hold import rules, store
 from ledger.hold.rules import Hold, HoldUnknown, Status
 from ledger.posting import actions as posting
@@ -17,6 +18,8 @@ from ledger.posting.actions import Book, Kept, Rows, attempt_of
 from ledger.posting.rules import Attempt, Leg, Posting, Receipt, Refusal, What, of_our_own
 from ledger.transfer import rules as transfers
 from ledger.transfer.rules import Order
+
+log = logging.getLogger(__name__)
 
 EXPIRE_ROWS = 100
 
@@ -100,7 +103,10 @@ async def capture(
 async def void(
     db: Database, book: Book, *, mover: Mover, hold_id: UUID, asked: idempotency.Attempt
 ) -> Hold:
-    """Give back what was set aside. Raises `HoldUnknown`, `HoldExpired`, `HoldNotPending`."""
+    """Give back what was set aside.
+
+    Raises `HoldUnknown`, `HoldExpired`, `HoldNotPending`, `AccountClosed`.
+    """
     attempt = attempt_of(asked)
     try:
         async with db.transaction(SERVICE) as tx:
@@ -123,12 +129,20 @@ async def read(db: Database, mover: Mover, hold_id: UUID) -> Hold:
 
 
 async def expire(db: Database, now: datetime) -> int:
-    """Give back what was set aside and not captured in time; tell how many."""
+    """Give back what was set aside and not captured in time; tell how many.
+
+    A hold that cannot be freed, its account being closed, waits and stops no other.
+    """
+    freed = 0
     async with db.transaction(SERVICE) as tx:
-        due = await store.lock_due(tx, now, limit=EXPIRE_ROWS)
-        for hold in due:
-            await _free(tx, hold, of_our_own("hold", hold.id, "expire"), Status.EXPIRED)
-    return len(due)
+        for hold in await store.lock_due(tx, now, limit=EXPIRE_ROWS):
+            try:
+                async with tx.begin_nested():  # a refusal burns no key of the next try
+                    await _free(tx, hold, of_our_own("hold", hold.id, "expire"), Status.EXPIRED)
+                freed += 1
+            except AccountClosed as problem:
+                log.warning("hold %s waits: %s", hold.id, problem.code)
+    return freed
 
 
 async def _lock(tx: Transaction, mover: Mover, hold_id: UUID) -> Hold:
@@ -140,7 +154,8 @@ async def _lock(tx: Transaction, mover: Mover, hold_id: UUID) -> Hold:
 
 async def _free(tx: Transaction, hold: Hold, attempt: Attempt, status: Status) -> None:
     answer = await posting.post_in(tx, _plan(hold, ids.new(), attempt, rules.freeing(hold)))
-    assert isinstance(answer, Receipt), "what is held can always be freed"
+    if isinstance(answer, Refusal):
+        raise answer.problem()
     await store.set_ended(tx, hold.id, status)
 
 

@@ -119,7 +119,8 @@ async def post_capture(
 
 
 @router.post(
-    "/{hold_id}/void", responses=refuses(HoldUnknown, Forbidden, HoldExpired, HoldNotPending)
+    "/{hold_id}/void",
+    responses=refuses(HoldUnknown, Forbidden, HoldExpired, HoldNotPending, AccountClosed),
 )
 async def post_void(
     hold_id: UUID, _: HoldVoid, caller: Signed, asked: KeyedForGood, db: Db, *, book: TheBook

@@ -13,8 +13,9 @@ from ledger.account import actions as accounts
 from ledger.hold.rules import Hold, HoldUnknown, Status
 
 LOCK_DUE = text("""
-    select id from hold where status = 'pending' and expires_at <= :now
-    order by expires_at limit :limit for update skip locked""")
+    select h.id from hold h join balance b on b.account_id = h.from_account
+    where h.status = 'pending' and h.expires_at <= :now
+    order by b.flags & 8, h.expires_at limit :limit for update of h skip locked""")
 
 
 async def add_holds(tx: Transaction, holds: Sequence[Hold]) -> None:
@@ -46,7 +47,7 @@ async def read_hold(tx: Transaction, id: UUID, *, lock: bool = False) -> Hold:
 
 
 async def lock_due(tx: Transaction, now: datetime, *, limit: int) -> list[Hold]:
-    """Read holds whose time is over, and keep them for this transaction."""
+    """Read holds whose time is over, closed accounts' last, and keep them for this transaction."""
     ids = (await tx.execute(LOCK_DUE, {"now": now, "limit": limit})).scalars().all()
     rows = await tx.execute(select(tables.hold).where(tables.hold.c.id.in_(ids)))
     return [await _hold(tx, row) for row in rows.all()]
