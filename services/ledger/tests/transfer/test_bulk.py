@@ -152,6 +152,33 @@ class TestBulk:
         path = f"/ledger/v1/accounts/{of_user(juma.id, asset='cUSD').id}"
         assert (await http.get(path, headers=trusted)).status_code == 404
 
+    async def test_two_that_cross_are_both_made(
+        self,
+        http: httpx.AsyncClient,
+        db: Database,
+        book: Book,
+        *,
+        trusted: dict[str, str],
+        amina: Person,
+        juma: Person,
+    ) -> None:
+        asha, baraka = await welcome(db), await welcome(db)
+        for person in (amina, asha):
+            await grant(db, book, person, 10_000, "KES")
+        here = [item(amina, juma, 1) for _ in range(1_000)]
+        there = [item(asha, baraka, 1) for _ in range(1_000)]
+
+        answers = await asyncio.gather(
+            *(
+                ask(http, trusted, "/transfers/bulk", {"atomic": True, "transfers": items})
+                for items in (here + there, there + here)
+            )
+        )
+
+        assert [answer.status_code for answer in answers] == [200, 200]
+        assert [await posted(http, trusted, person) for person in (juma, baraka)] == [2_000] * 2
+        assert (await audit.check(db, full=True)).findings == ()
+
     async def test_takes_thousands(
         self,
         http: httpx.AsyncClient,

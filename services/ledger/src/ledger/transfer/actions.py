@@ -7,6 +7,7 @@ from uuid import UUID
 from hazina import idempotency, ids
 from hazina.auth import Forbidden
 from hazina.pg import SERVICE, Database
+from hazina.pg import Transaction as Tx
 from hazina.problems import Kind, Problem
 from ledger.account import actions as accounts
 from ledger.account.actions import Directory
@@ -16,6 +17,7 @@ from ledger.posting.actions import (
     BATCH_TRANSACTIONS_MAX,
     Book,
     attempt_of,
+    lock_in,
     post_in,
     post_many_in,
 )
@@ -115,6 +117,8 @@ async def transfer_all(
     try:
         async with db.transaction(SERVICE) as tx:
             answers: list[Receipt | Refusal] = []
+            if len(plans) > BATCH_TRANSACTIONS_MAX:
+                await _lock_all(tx, plans)
             for begin in range(0, len(plans), BATCH_TRANSACTIONS_MAX):
                 chunk = plans[begin : begin + BATCH_TRANSACTIONS_MAX]
                 _require_all_sound(chunk, begin)
@@ -126,6 +130,12 @@ async def transfer_all(
     if any(answer.replayed for answer in answers):
         asked.replay()
     return [Outcome(answer.id) for answer in answers if isinstance(answer, Receipt)]
+
+
+async def _lock_all(tx: Tx, plans: Sequence[Posting | Problem]) -> None:
+    """Lock at once what several batches will move: each sorts its own only."""
+    sound = [plan for plan in plans if isinstance(plan, Posting)]
+    await lock_in(tx, {leg.account for plan in sound for leg in plan.legs})
 
 
 def _require_all_sound(plans: Sequence[Posting | Problem], begin: int) -> None:
