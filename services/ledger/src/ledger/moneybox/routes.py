@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from hazina.auth import Caller, Forbidden, Signed, StepUpRequired
 from hazina.chassis import Db, Now, Page, Paged, Wire, refuses
@@ -105,7 +105,10 @@ class DepositCreate(Wire):
 class WithdrawalCreate(Wire):
     """How much to take out, in minor units, or `all`."""
 
-    amount: Amount | Literal["all"]
+    amount: Annotated[
+        Annotated[Amount, Tag("number")] | Annotated[Literal["all"], Tag("word")],
+        Discriminator(lambda asked: "word" if isinstance(asked, str) else "number"),
+    ]
 
 
 class MovedRead(Wire):
