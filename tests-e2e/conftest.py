@@ -31,9 +31,9 @@ class House:
         ).stdout  # fmt: skip
 
     def pid(self, part: str) -> int:
-        """The process id of a part."""
+        """The process id of a part; 0 while it is away."""
         state: dict[str, Any] = json.loads((self.data / "state.json").read_text())
-        return int(state["parts"][part]["pid"])
+        return int(state["parts"][part]["pid"] or 0)
 
     @property
     def secrets(self) -> dict[str, str]:
