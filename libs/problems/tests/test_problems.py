@@ -27,6 +27,10 @@ class TestProblem:
 
         assert (problem.detail, problem.facts) == ("since Monday", {"box_id": "b1"})
 
+    def test_takes_no_fact_that_the_answer_would_hide(self) -> None:
+        with pytest.raises(AssertionError, match="RFC 9457"):
+            BoxFrozen(status="frozen")
+
     def test_needs_a_sentence_for_the_caller(self) -> None:
         with pytest.raises(AssertionError, match="docstring"):
             type("Silent", (Problem,), {}, code="test.silent", kind=Kind.GONE)

@@ -208,7 +208,7 @@ class TestRequire:
         with pytest.raises(rules.MoneyboxNotOpen) as refused:
             rules.require_saving(box, NOW + 120 * DAY)
 
-        assert refused.value.facts == {"status": "MATURED"}
+        assert refused.value.facts == {"state": "MATURED"}
 
     def test_is_open_until_it_is_empty_for_good(self) -> None:
         rules.require_open(replace(opened(), status=Status.MATURED))

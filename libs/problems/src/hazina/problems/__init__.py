@@ -4,6 +4,9 @@ from collections.abc import Iterator
 from enum import StrEnum, auto
 from typing import ClassVar
 
+# What every problem+json answer has of its own; a fact of the same name would be hidden by it.
+MEMBERS = frozenset({"type", "title", "status", "instance", "code", "trace_id"})
+
 
 class Kind(StrEnum):
     """What sort of no it is. The chassis gives each kind one HTTP status."""
@@ -41,6 +44,7 @@ class Problem(Exception):
         cls.code, cls.kind, cls.title = code, kind, cls.__doc__.splitlines()[0]
 
     def __init__(self, detail: str | None = None, **facts: object) -> None:
+        assert not MEMBERS & facts.keys(), "a fact may not take the name of a member of RFC 9457"
         super().__init__(self.title, facts)
         self.detail = detail
         self.facts = facts

@@ -83,7 +83,7 @@ def require_pending(hold: Hold, now: datetime) -> None:
     if hold.status is Status.EXPIRED or (hold.status is Status.PENDING and now >= hold.expires_at):
         raise HoldExpired(expires_at=hold.expires_at.isoformat())
     if hold.status is not Status.PENDING:
-        raise HoldNotPending(status=hold.status)
+        raise HoldNotPending(state=hold.status)
 
 
 def placing(hold: Hold) -> tuple[Leg, ...]:

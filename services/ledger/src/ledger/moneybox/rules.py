@@ -252,15 +252,15 @@ def is_due(box: Moneybox, now: datetime) -> bool:
 def require_saving(box: Moneybox, now: datetime) -> None:
     """Refuse a moneybox that takes nothing any more, or saves nothing any more."""
     if is_due(box, now):
-        raise MoneyboxNotOpen(status=Status.MATURED)
+        raise MoneyboxNotOpen(state=Status.MATURED)
     if box.status is not Status.ACTIVE:
-        raise MoneyboxNotOpen(status=box.status)
+        raise MoneyboxNotOpen(state=box.status)
 
 
 def require_open(box: Moneybox) -> None:
     """Refuse a moneybox that is empty for good."""
     if box.status not in OPEN:
-        raise MoneyboxNotOpen(status=box.status)
+        raise MoneyboxNotOpen(state=box.status)
 
 
 def holding(box: Moneybox, saved: Sequence[Saved]) -> Moneybox:

@@ -287,7 +287,7 @@ def suspense(provider: str, amount: int, currency: str) -> tuple[tuple[Account, 
 def resolve(purchase: Purchase) -> None:
     """Let staff decide about a purchase that waits for them. Raises `WrongState`."""
     if purchase.status is not Status.REVIEW:
-        raise WrongState(status=purchase.status)
+        raise WrongState(state=purchase.status)
 
 
 def placing(purchase: Purchase, kept: Mapping[str, int]) -> tuple[tuple[Account, int], ...]:

@@ -91,7 +91,7 @@ def speak(room: Room, speaker: Speaker, now: datetime) -> None:
     if speaker.sanction == "timeout" and speaker.until is not None and speaker.until > now:
         raise ChatTimedOut(until=speaker.until.isoformat())
     if room.status != "live":
-        raise ChatNotLive(status=room.status)
+        raise ChatNotLive(state=room.status)
     if speaker.profile_id == room.host_id or speaker.last_spoke_at is None:
         return
     wait = speaker.last_spoke_at + timedelta(seconds=room.slow_seconds) - now

@@ -52,7 +52,7 @@ def admit(ask: Joining) -> None:
     if ask.banned:
         raise ViewerBanned
     if ask.box.stream_status != "live":
-        raise StreamNotLive(status=ask.box.stream_status)
+        raise StreamNotLive(state=ask.box.stream_status)
     if ask.box.status != "open":
         raise BoxClosed
     if ask.box.streamer_id == ask.viewer_id:
