@@ -81,7 +81,7 @@ async def get_words(paged: Paged) -> Page[Word]:
 
 @router.post("/empty", responses=refuses(Empty))
 async def post_empty(now: Now) -> None:
-    raise Empty("come back later", retry_after_s=7, since=now.isoformat(), code="mine")
+    raise Empty("come back later", retry_after_s=7, since=now.isoformat())
 
 
 @router.get("/rows")
