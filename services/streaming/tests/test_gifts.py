@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from hazina import ids
+from hazina.chassis import Service
 from hazina.pg import Actor, Database
 from hazina.standard import MovableClock
 from streaming.gift import consumers
@@ -316,3 +317,10 @@ async def rank(app: FastAPI, db: Database, clock: MovableClock) -> int:
         if timer.name.startswith("rank_") and timer.name != "rank_everything":
             moved += await timer.run(db, clock())
     return moved
+
+
+class TestHears:
+    async def test_gifts_and_their_reversals(self, service: Service) -> None:
+        heard = {event for source in service.sources for event in source.handlers}
+
+        assert {consumers.GiftSent, consumers.GiftReversed} <= heard

@@ -55,9 +55,9 @@ def hears(rooms: Rooms) -> dict[type[ConsumedEvent], Handler]:
         ]
         await actions.count_in(tx, rooms, gifts)
 
-    return {GiftSent: count}
+    return {GiftSent: count, GiftReversed: take_back}
 
 
 async def take_back(tx: Transaction, facts: Sequence[Received[GiftReversed]]) -> None:
-    """Take gifts off again; belongs beside `hears` once the ledger promises the fact."""
+    """Take gifts off again, also one whose `GiftSent` is yet to come."""
     await actions.take_back_in(tx, {fact.event.gift_id: fact.time for fact in facts})
